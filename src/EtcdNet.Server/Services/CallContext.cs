@@ -1,0 +1,39 @@
+namespace EtcdNet.Server.Services;
+
+/// <summary>What a service knows of the call it answers, whatever carried it (gRPC, JSON gateway, a test).</summary>
+public sealed class CallContext
+{
+    /// <summary>Cancelled when the client leaves, its deadline passes, or the server stops.</summary>
+    public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Authentication token (metadata <c>token</c>, HTTP header <c>Authorization</c>); null for none.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>The client wants an error rather than a wait when there is no leader (metadata <c>hasleader: true</c>).</summary>
+    public bool RequireLeader { get; init; }
+
+    /// <summary>Metadata <c>client-api-version</c>; label of etcd_server_client_requests_total.</summary>
+    public string ClientApiVersion { get; init; } = "unknown";
+
+    /// <summary>Address of the client, for log lines.</summary>
+    public string Remote { get; init; } = "";
+}
+
+/// <summary>Messages that a client streams in.</summary>
+public interface IRequestStream<T>
+    where T : class
+{
+    /// <summary>The next message, or null when the client has half-closed.</summary>
+    ValueTask<T?> ReadAsync(CancellationToken cancellation);
+}
+
+/// <summary>
+/// Messages streamed out to a client. One writer at a time. A write completes when the transport has taken the message;
+/// it waits while the client's flow-control window is closed, so a slow client costs its writer time and not memory.
+/// </summary>
+public interface IResponseStream<T>
+    where T : class
+{
+    /// <summary>Writes one message and sends it on its way.</summary>
+    ValueTask WriteAsync(T message, CancellationToken cancellation);
+}
