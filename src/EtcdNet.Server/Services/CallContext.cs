@@ -1,22 +1,25 @@
 namespace EtcdNet.Server.Services;
 
-/// <summary>What a service knows of the call it answers, whatever carried it (gRPC, JSON gateway, a test).</summary>
-public sealed class CallContext
+/// <summary>
+/// What a service knows of the call it answers, whatever carried it (gRPC, JSON gateway, a test). A transport may
+/// override the members to find out only when asked.
+/// </summary>
+public class CallContext
 {
     /// <summary>Cancelled when the client leaves, its deadline passes, or the server stops.</summary>
-    public CancellationToken Cancellation { get; init; }
+    public virtual CancellationToken Cancellation { get; init; }
 
     /// <summary>Authentication token (metadata <c>token</c>, HTTP header <c>Authorization</c>); null for none.</summary>
-    public string? Token { get; init; }
+    public virtual string? Token { get; init; }
 
     /// <summary>The client wants an error rather than a wait when there is no leader (metadata <c>hasleader: true</c>).</summary>
-    public bool RequireLeader { get; init; }
+    public virtual bool RequireLeader { get; init; }
 
     /// <summary>Metadata <c>client-api-version</c>; label of etcd_server_client_requests_total.</summary>
-    public string ClientApiVersion { get; init; } = "unknown";
+    public virtual string ClientApiVersion { get; init; } = "unknown";
 
     /// <summary>Address of the client, for log lines.</summary>
-    public string Remote { get; init; } = "";
+    public virtual string Remote { get; init; } = "";
 }
 
 /// <summary>Messages that a client streams in.</summary>

@@ -1,0 +1,18 @@
+using EtcdNet.Grpc;
+using EtcdNet.Server.Services;
+
+namespace EtcdNet.Host.Rpc;
+
+/// <summary>A gRPC call as the services see it; looks into the call only when asked, since most requests never ask.</summary>
+internal sealed class GrpcCallContext(GrpcCall call) : CallContext
+{
+    public override CancellationToken Cancellation => call.Cancellation;
+
+    public override string? Token => call.Metadata("token") ?? call.Metadata("authorization");
+
+    public override bool RequireLeader => call.Metadata("hasleader") == "true";
+
+    public override string ClientApiVersion => call.Metadata("client-api-version") ?? base.ClientApiVersion;
+
+    public override string Remote => call.Peer;
+}

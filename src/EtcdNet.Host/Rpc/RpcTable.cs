@@ -1,0 +1,65 @@
+using EtcdNet.Grpc;
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Protocol.Health;
+using EtcdNet.Server.Services;
+using Google.Protobuf;
+
+namespace EtcdNet.Host.Rpc;
+
+/// <summary>
+/// The one list of the RPCs that are served. The gRPC endpoints and the <c>grpc_server_*</c> series are made from it;
+/// what is not in it is answered with Unimplemented.
+/// </summary>
+internal static class RpcTable
+{
+    /// <summary>The rows for the services of one member.</summary>
+    public static IReadOnlyList<GrpcMethod> Build(MemberServices services) =>
+    [
+        Unary("/etcdserverpb.KV/Range", RangeRequest.Parser, services.Kv.RangeAsync),
+        Unary("/etcdserverpb.KV/Put", PutRequest.Parser, services.Kv.PutAsync),
+        Unary("/etcdserverpb.KV/DeleteRange", DeleteRangeRequest.Parser, services.Kv.DeleteRangeAsync),
+        Unary("/etcdserverpb.KV/Txn", TxnRequest.Parser, services.Kv.TxnAsync),
+        Unary("/etcdserverpb.KV/Compact", CompactionRequest.Parser, services.Kv.CompactAsync),
+        Duplex("/etcdserverpb.Watch/Watch", WatchRequest.Parser, (IRequestStream<WatchRequest> requests, IResponseStream<WatchResponse> responses, CallContext call) =>
+            services.Watch.WatchAsync(requests, responses, call)),
+        Unary("/etcdserverpb.Lease/LeaseGrant", LeaseGrantRequest.Parser, services.Lease.LeaseGrantAsync),
+        Unary("/etcdserverpb.Lease/LeaseRevoke", LeaseRevokeRequest.Parser, services.Lease.LeaseRevokeAsync),
+        Duplex("/etcdserverpb.Lease/LeaseKeepAlive", LeaseKeepAliveRequest.Parser, (IRequestStream<LeaseKeepAliveRequest> requests, IResponseStream<LeaseKeepAliveResponse> responses, CallContext call) =>
+            services.Lease.LeaseKeepAliveAsync(requests, responses, call)),
+        Unary("/etcdserverpb.Lease/LeaseTimeToLive", LeaseTimeToLiveRequest.Parser, services.Lease.LeaseTimeToLiveAsync),
+        Unary("/etcdserverpb.Lease/LeaseLeases", LeaseLeasesRequest.Parser, services.Lease.LeaseLeasesAsync),
+        Unary("/etcdserverpb.Cluster/MemberList", MemberListRequest.Parser, services.Cluster.MemberListAsync),
+        Unary("/etcdserverpb.Maintenance/Alarm", AlarmRequest.Parser, services.Maintenance.AlarmAsync),
+        Unary("/etcdserverpb.Maintenance/Status", StatusRequest.Parser, services.Maintenance.StatusAsync),
+        Unary("/etcdserverpb.Maintenance/Defragment", DefragmentRequest.Parser, services.Maintenance.DefragmentAsync),
+        Unary("/etcdserverpb.Maintenance/Hash", HashRequest.Parser, services.Maintenance.HashAsync),
+        Unary("/etcdserverpb.Maintenance/HashKV", HashKVRequest.Parser, services.Maintenance.HashKvAsync),
+        Unary("/etcdserverpb.Maintenance/MoveLeader", MoveLeaderRequest.Parser, services.Maintenance.MoveLeaderAsync),
+        Unary("/grpc.health.v1.Health/Check", HealthCheckRequest.Parser, services.Health.CheckAsync),
+        Unary("/grpc.health.v1.Health/List", HealthListRequest.Parser, services.Health.ListAsync),
+        ServerStreaming("/grpc.health.v1.Health/Watch", HealthCheckRequest.Parser, (HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call) =>
+            services.Health.WatchAsync(request, responses, call)),
+    ];
+
+    private static GrpcMethod Unary<TRequest, TResponse>(
+        string path, MessageParser<TRequest> parser, Func<TRequest, CallContext, ValueTask<TResponse>> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        GrpcMethod.Unary<TRequest, TResponse>(path, parser, (request, call) => handler(request, new GrpcCallContext(call)));
+
+    private static GrpcMethod ServerStreaming<TRequest, TResponse>(
+        string path, MessageParser<TRequest> parser, Func<TRequest, IResponseStream<TResponse>, CallContext, Task> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        GrpcMethod.ServerStreaming<TRequest, TResponse>(
+            path, parser, (request, call, writer) => handler(request, new ResponseStream<TResponse>(writer), new GrpcCallContext(call)));
+
+    private static GrpcMethod Duplex<TRequest, TResponse>(
+        string path, MessageParser<TRequest> parser,
+        Func<IRequestStream<TRequest>, IResponseStream<TResponse>, CallContext, Task> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        GrpcMethod.Duplex<TRequest, TResponse>(
+            path, parser,
+            (reader, call, writer) => handler(new RequestStream<TRequest>(reader), new ResponseStream<TResponse>(writer), new GrpcCallContext(call)));
+}

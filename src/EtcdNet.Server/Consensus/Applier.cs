@@ -1,0 +1,172 @@
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Raft;
+using EtcdNet.StateMachine;
+using EtcdNet.StateMachine.Errors;
+using Google.Protobuf;
+using Serilog;
+
+namespace EtcdNet.Server.Consensus;
+
+/// <summary>
+/// Applies committed entries in order, the only writer of the state machine. A batch becomes visible to readers before
+/// its clients hear of it, so that whoever was answered finds the write. Between batches it does the housekeeping that
+/// needs the writer: slices of compaction and the start of checkpoints.
+/// </summary>
+internal sealed class Applier
+{
+    private readonly StateMachine.StateMachine _machine;
+    private readonly ConsensusState _state;
+    private readonly PendingProposals _pending;
+    private readonly RaftLoop _loop;
+    private readonly IHousekeeping _housekeeping;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly Mailbox<Message> _inbox = new();
+    private readonly List<Settled> _settled = [];
+    private List<Message> _batch = [];
+    private ulong _catchUpTo;
+    private bool _caughtUp;
+
+    public Applier(
+        StateMachine.StateMachine machine, ConsensusState state, PendingProposals pending, RaftLoop loop,
+        IHousekeeping housekeeping, ulong committedAtStart, TimeProvider time, ILogger log)
+    {
+        _machine = machine;
+        _state = state;
+        _pending = pending;
+        _loop = loop;
+        _housekeeping = housekeeping;
+        _catchUpTo = committedAtStart;
+        _time = time;
+        _log = log.ForContext<Applier>();
+    }
+
+    /// <summary>An apply that takes longer is logged (<c>--warning-apply-duration</c>).</summary>
+    public TimeSpan SlowApply { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Number of slow applies.</summary>
+    public long SlowApplies { get; private set; }
+
+    /// <summary>Called after each batch, when its effects are visible.</summary>
+    public Action Applied { get; set; } = static () => { };
+
+    /// <summary>Called when the first entry of a term is applied, with that term.</summary>
+    public Action<ulong> NewTermApplied { get; set; } = static _ => { };
+
+    /// <summary>Queues committed entries.</summary>
+    public void Apply(Message work) => _inbox.Post(work);
+
+    /// <summary>Works until <see cref="Stop"/>.</summary>
+    public void Run()
+    {
+        ReportCaughtUp();
+        while (_inbox.Wait(_housekeeping.HasWork ? TimeSpan.Zero : _housekeeping.Interval))
+            RunOnce();
+        _housekeeping.Finish();
+    }
+
+    /// <summary>Ends <see cref="Run"/> after what is queued.</summary>
+    public void Stop() => _inbox.Close();
+
+    /// <summary>Applies everything that waits, then does one slice of housekeeping. False when there was nothing to do.</summary>
+    public bool RunOnce()
+    {
+        bool worked = _inbox.TryTakeAll(ref _batch);
+        if (worked)
+            ApplyBatch();
+        return _housekeeping.Step() || worked;
+    }
+
+    private void ApplyBatch()
+    {
+        long started = _time.GetTimestamp();
+        int count = 0;
+        ulong index = 0, term = 0;
+        _machine.BeginBatch();
+        foreach (Message message in _batch)
+        {
+            IReadOnlyList<Entry> entries = message.Entries;
+            count += entries.Count;
+            for (int i = 0; i < entries.Count; i++)
+                ApplyEntry(entries[i]);
+            (index, term) = (entries[^1].Index, entries[^1].Term);
+        }
+        _machine.EndBatch();
+        _state.PublishApplied(index, term);
+        Settle();
+        Applied();
+        foreach (Message message in _batch)
+            Respond(message);
+        ReportCaughtUp();
+        WarnWhenSlow(started, count);
+    }
+
+    private void ApplyEntry(in Entry entry)
+    {
+        if (entry.Type != EntryType.Normal)
+        {
+            ApplyConfChange(entry);
+            return;
+        }
+        if (entry.Data.IsEmpty)
+        {
+            _machine.ApplyEmpty(entry.Index, entry.Term);
+            NewTermApplied(entry.Term);
+            return;
+        }
+        // The proposer of this very entry still has it in parsed form; both forms are one and the same request.
+        ulong id = EntryHeader.RequestId(entry.Data.Span);
+        PendingProposal? pending = id == 0 ? null : _pending.Remove(id);
+        InternalRaftRequest request = pending?.Request ?? InternalRaftRequest.Parser.ParseFrom(entry.Data.Span);
+        ApplyResult result = _machine.Apply(entry.Index, entry.Term, request);
+        if (pending is not null)
+            _settled.Add(new Settled(pending, result));
+    }
+
+    private void ApplyConfChange(in Entry entry)
+    {
+        ConfChangeV2 change = entry.Type == EntryType.ConfChange
+            ? ConfChangeCodec.DecodeV1(entry.Data.Span).AsV2()
+            : ConfChangeCodec.DecodeV2(entry.Data.Span);
+        _machine.ApplyConfChange(entry.Index, entry.Term, change.ToProtocol());
+        _loop.ConfChangeApplied(change);
+    }
+
+    private void Settle()
+    {
+        foreach (Settled settled in _settled)
+        {
+            if (settled.Result.Error is { } error)
+                settled.Pending.Fail(error);
+            else
+                settled.Pending.Complete(settled.Result.Response!);
+        }
+        _settled.Clear();
+    }
+
+    private void Respond(Message message)
+    {
+        IReadOnlyList<Message> responses = message.Responses;
+        for (int i = 0; i < responses.Count; i++)
+            _loop.Step(responses[i]);
+    }
+
+    private void ReportCaughtUp()
+    {
+        if (_caughtUp || _state.AppliedIndex < _catchUpTo)
+            return;
+        _caughtUp = true;
+        _loop.CaughtUp();
+    }
+
+    private void WarnWhenSlow(long started, int count)
+    {
+        TimeSpan took = _time.GetElapsedTime(started);
+        if (count == 0 || took / count < SlowApply)
+            return;
+        SlowApplies++;
+        _log.Warning("apply request took too long; took {Took} for {Count} entries, expected {Expected} each", took, count, SlowApply);
+    }
+
+    private readonly record struct Settled(PendingProposal Pending, ApplyResult Result);
+}

@@ -1,0 +1,75 @@
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.StateMachine.Errors;
+using Google.Protobuf;
+
+namespace EtcdNet.Server.Consensus;
+
+/// <summary>Limits of proposals; etcd's values.</summary>
+public sealed record ProposerLimits
+{
+    /// <summary>Largest entry, bytes (<c>--max-request-bytes</c>).</summary>
+    public int RequestBytesMax { get; init; } = 1_572_864;
+
+    /// <summary>How far applying may lag behind committing before writes are refused.</summary>
+    public ulong CommittedNotAppliedMax { get; init; } = 5000;
+
+    /// <summary>How long a proposal waits: 5 s plus two election timeouts.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(7);
+}
+
+/// <summary>Turns a request into an entry, hands it to the loop, and lets the client wait for the applier.</summary>
+internal sealed class Proposer : IProposer
+{
+    private readonly ConsensusState _state;
+    private readonly PendingProposals _pending;
+    private readonly RequestIdGenerator _ids;
+    private readonly RaftLoop _loop;
+    private readonly TimeProvider _time;
+    private readonly ProposerLimits _limits;
+    private readonly long _timeoutTicks;
+
+    public Proposer(
+        ConsensusState state, PendingProposals pending, RequestIdGenerator ids, RaftLoop loop, ProposerLimits limits, TimeProvider time)
+    {
+        _state = state;
+        _pending = pending;
+        _ids = ids;
+        _loop = loop;
+        _limits = limits;
+        _time = time;
+        _timeoutTicks = (long)(limits.RequestTimeout.TotalSeconds * time.TimestampFrequency);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation)
+    {
+        if (_state.CommitIndex > _state.AppliedIndex + _limits.CommittedNotAppliedMax)
+            throw EtcdError.RequestTooManyRequests.ToException();
+        ulong id = _ids.Next();
+        request.Header ??= new RequestHeader();
+        request.Header.ID = id;
+        int size = request.CalculateSize();
+        if (size > _limits.RequestBytesMax)
+            throw EtcdError.RequestTooLarge.ToException();
+        byte[] data = new byte[size];
+        request.WriteTo(data.AsSpan());
+
+        PendingProposal pending = _pending.Add(id, request, _time.GetTimestamp() + _timeoutTicks);
+        ValueTask<IMessage> outcome = pending.Task;
+        if (!_loop.Propose(id, data))
+            _pending.Remove(id)?.Fail(EtcdError.Stopped.ToException());
+        return cancellation.CanBeCanceled ? WithCancellation(id, outcome, cancellation) : outcome;
+    }
+
+    private async ValueTask<IMessage> WithCancellation(ulong id, ValueTask<IMessage> outcome, CancellationToken cancellation)
+    {
+        using CancellationTokenRegistration registration = cancellation.UnsafeRegister(
+            static (state, token) =>
+            {
+                var (pending, pendingId) = ((PendingProposals, ulong))state!;
+                pending.Remove(pendingId)?.Fail(new OperationCanceledException(token));
+            },
+            (_pending, id));
+        return await outcome.ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,227 @@
+using EtcdNet.Raft;
+using Serilog;
+
+namespace EtcdNet.Server.Consensus;
+
+/// <summary>
+/// The only owner of the <see cref="RaftNode"/>. Takes everything that waits (proposals, messages, reads, finished
+/// storage work, time), steps the node, and passes on what the node wants done: writes to the <see cref="LogWriter"/>,
+/// committed entries to the <see cref="Applier"/>, messages to the peers. Does no IO itself, so a slow disk never
+/// keeps it from answering a heartbeat. A thread drives it through <see cref="Run"/>, a simulator through
+/// <see cref="RunOnce"/>.
+/// </summary>
+public sealed class RaftLoop
+{
+    private readonly RaftNode _node;
+    private readonly ConsensusState _state;
+    private readonly PendingProposals _pending;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly TimeSpan _tickInterval;
+    private readonly Mailbox<RaftInput> _inbox = new();
+    private readonly List<ReadOnlyMemory<byte>> _proposalData = [];
+    private readonly List<ulong> _proposalIds = [];
+    private List<RaftInput> _batch = [];
+    private long _lastTick;
+    private bool _campaignWhenAlone;
+    private bool _proposalsWereHeld;
+
+    internal RaftLoop(
+        RaftNode node, ConsensusState state, PendingProposals pending, TimeSpan tickInterval, TimeProvider time, ILogger log)
+    {
+        _node = node;
+        _state = state;
+        _pending = pending;
+        _tickInterval = tickInterval;
+        _time = time;
+        _log = log.ForContext<RaftLoop>();
+        _lastTick = time.GetTimestamp();
+    }
+
+    /// <summary>Takes the writes of the node; set before the loop runs.</summary>
+    internal Action<Message> AppendWork { get; set; } = static _ => throw new InvalidOperationException("no log writer");
+
+    /// <summary>Takes the committed entries; set before the loop runs.</summary>
+    internal Action<Message> ApplyWork { get; set; } = static _ => throw new InvalidOperationException("no applier");
+
+    /// <summary>Takes confirmed reads: round and index; set before the loop runs.</summary>
+    internal Action<ulong, ulong> ReadConfirmed { get; set; } = static (_, _) => { };
+
+    /// <summary>Carries messages to other members.</summary>
+    internal IPeerTransport Transport { get; set; } = new NoPeers();
+
+    /// <summary>Called on the loop's thread when leader or term have changed.</summary>
+    internal Action<LeaderChange> LeaderChanged { get; set; } = static _ => { };
+
+    /// <summary>Called on the loop's thread once a tick.</summary>
+    internal Action Ticked { get; set; } = static () => { };
+
+    /// <summary>Queues a proposal. False when the loop has stopped.</summary>
+    internal bool Propose(ulong id, ReadOnlyMemory<byte> data) => _inbox.Post(RaftInput.Proposal(id, data));
+
+    /// <summary>Queues a message of a peer or of this member's storage threads.</summary>
+    public bool Step(Message message) => _inbox.Post(RaftInput.Message(message));
+
+    /// <summary>Queues the confirmation of a read round.</summary>
+    internal bool ReadIndex(ulong round) => _inbox.Post(RaftInput.ReadIndex(round));
+
+    /// <summary>Reports a configuration change that the applier has applied; before the apply is reported as done.</summary>
+    internal bool ConfChangeApplied(ConfChangeV2 change) => _inbox.Post(RaftInput.ConfChangeApplied(change));
+
+    /// <summary>Reports that everything committed before the start is applied: a member that is alone may lead at once.</summary>
+    internal bool CaughtUp() => _inbox.Post(RaftInput.CaughtUp());
+
+    /// <summary>Works until <see cref="Stop"/>.</summary>
+    public void Run()
+    {
+        while (_inbox.Wait(UntilNextTick()))
+            RunOnce();
+    }
+
+    /// <summary>Ends <see cref="Run"/> after what is queued.</summary>
+    public void Stop() => _inbox.Close();
+
+    /// <summary>One round: time, everything that waits, everything that follows from it. False when there was nothing to do.</summary>
+    public bool RunOnce()
+    {
+        bool worked = TickWhenDue();
+        if (_inbox.TryTakeAll(ref _batch))
+        {
+            worked = true;
+            foreach (RaftInput input in _batch)
+                Handle(input);
+        }
+        ProposeCollected();
+        while (_node.HasReady)
+            PassOn(_node.Ready());
+        return worked;
+    }
+
+    private TimeSpan UntilNextTick()
+    {
+        TimeSpan left = _tickInterval - _time.GetElapsedTime(_lastTick);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    private bool TickWhenDue()
+    {
+        TimeSpan elapsed = _time.GetElapsedTime(_lastTick);
+        if (elapsed < _tickInterval)
+            return false;
+        // A loop that was held up must not make up for lost time: each missed tick would bring an election nearer
+        // although the messages that would have prevented it still wait in the inbox.
+        _lastTick = _time.GetTimestamp();
+        if (elapsed > _tickInterval * 5)
+            _log.Warning("raft loop was held up; {Elapsed} passed between two ticks", elapsed);
+        _node.Tick();
+        Ticked();
+        return true;
+    }
+
+    private void Handle(in RaftInput input)
+    {
+        switch (input.Kind)
+        {
+            case RaftInputKind.Proposal:
+                _proposalIds.Add(input.Number);
+                _proposalData.Add(input.Data);
+                break;
+            case RaftInputKind.Message:
+                _node.Step((Message)input.Subject!);
+                break;
+            case RaftInputKind.ReadIndex:
+                byte[] context = new byte[sizeof(ulong)];
+                System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(context, input.Number);
+                _node.ReadIndex(context);
+                break;
+            case RaftInputKind.ConfChangeApplied:
+                ConfState configuration = _node.ApplyConfChange((ConfChangeV2)input.Subject!);
+                _state.PublishConfiguration(configuration);
+                CampaignWhenAlone();
+                break;
+            case RaftInputKind.CaughtUp:
+                _campaignWhenAlone = true;
+                CampaignWhenAlone();
+                break;
+            default:
+                throw new InvalidOperationException($"unknown input {input.Kind}");
+        }
+    }
+
+    /// <summary>A cluster of one need not wait for an election timeout: nobody else can lead.</summary>
+    private void CampaignWhenAlone()
+    {
+        if (_campaignWhenAlone && _node.Leader == 0 && _state.IsOnlyVoter)
+            _node.Campaign();
+    }
+
+    private void ProposeCollected()
+    {
+        // Without a leader the clients wait for one until their time is over, as etcd's do.
+        if (_node.Leader == 0)
+            _proposalsWereHeld = true;
+        if (_proposalIds.Count == 0 || _node.Leader == 0)
+            return;
+        if (_proposalsWereHeld)
+            DropAbandoned();
+        _proposalsWereHeld = false;
+        if (_proposalIds.Count == 0)
+            return;
+        ProposeResult result = _node.Propose(_proposalData);
+        if (result != ProposeResult.Accepted)
+            FailProposals(result);
+        _proposalIds.Clear();
+        _proposalData.Clear();
+    }
+
+    /// <summary>A proposal whose client has gone while there was no leader need not be made.</summary>
+    private void DropAbandoned()
+    {
+        for (int i = _proposalIds.Count - 1; i >= 0; i--)
+        {
+            if (_pending.Contains(_proposalIds[i]))
+                continue;
+            _proposalIds.RemoveAt(i);
+            _proposalData.RemoveAt(i);
+        }
+    }
+
+    private void FailProposals(ProposeResult result)
+    {
+        foreach (ulong id in _proposalIds)
+            _pending.Remove(id)?.Fail(ProposalErrors.Dropped(result));
+    }
+
+    private void PassOn(Ready ready)
+    {
+        if (ready.SoftState is { } || ready.HardState is { })
+            PublishState();
+        IReadOnlyList<ReadState> reads = ready.ReadStates;
+        for (int i = 0; i < reads.Count; i++)
+            ReadConfirmed(System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(reads[i].Context.Span), reads[i].Index);
+        IReadOnlyList<Message> messages = ready.Messages;
+        for (int i = 0; i < messages.Count; i++)
+            Route(messages[i]);
+    }
+
+    private void Route(Message message)
+    {
+        if (message.To == LocalThreads.Append)
+            AppendWork(message);
+        else if (message.To == LocalThreads.Apply)
+            ApplyWork(message);
+        else
+            Transport.Send(message);
+    }
+
+    private void PublishState()
+    {
+        if (_state.PublishLeadership(_node.Term, _node.Leader, _node.CommitIndex) is { } change)
+        {
+            _log.Information(
+                "raft leadership changed; leader {Leader:x} term {Term} (before: leader {OldLeader:x} term {OldTerm})",
+                change.Leader, change.Term, change.OldLeader, change.OldTerm);
+            LeaderChanged(change);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using EtcdNet.Server.Consensus;
+
+namespace EtcdNet.Server;
+
+/// <summary>Settings of one member, checked and in their final types.</summary>
+public sealed record MemberOptions
+{
+    /// <summary>Human-readable name (<c>--name</c>).</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Where everything is kept (<c>--data-dir</c>).</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>This member's peer URLs (<c>--initial-advertise-peer-urls</c>); its id is computed from them.</summary>
+    public required IReadOnlyList<string> PeerUrls { get; init; }
+
+    /// <summary>Client URLs told to clients (<c>--advertise-client-urls</c>).</summary>
+    public required IReadOnlyList<string> ClientUrls { get; init; }
+
+    /// <summary>Part of the ids of members and cluster (<c>--initial-cluster-token</c>).</summary>
+    public string ClusterToken { get; init; } = "etcd-cluster";
+
+    /// <summary>Length of a Raft tick (<c>--heartbeat-interval</c>).</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Silence after which a follower campaigns (<c>--election-timeout</c>); at least five heartbeats.</summary>
+    public TimeSpan ElectionTimeout { get; init; } = TimeSpan.FromMilliseconds(1000);
+
+    /// <summary><c>--pre-vote</c>.</summary>
+    public bool PreVote { get; init; } = true;
+
+    /// <summary>Bytes the store may take (<c>--quota-backend-bytes</c>): 0 is 2 GiB, negative is no limit.</summary>
+    public long QuotaBytes { get; init; }
+
+    /// <summary>Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</summary>
+    public int TxnOpsMax { get; init; } = 128;
+
+    /// <summary>Limits of proposals (<c>--max-request-bytes</c> among them).</summary>
+    public ProposerLimits Proposals { get; init; } = new();
+
+    /// <summary>Idle time after which a watcher that asked for it is told the revision (<c>--watch-progress-notify-interval</c>).</summary>
+    public TimeSpan WatchProgressInterval { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>An apply that takes longer is logged (<c>--warning-apply-duration</c>).</summary>
+    public TimeSpan SlowApply { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Do not sync the log (<c>--unsafe-no-fsync</c>): acknowledged writes are lost with a crash of the machine.</summary>
+    public bool UnsafeNoSync { get; init; }
+
+    /// <summary>Bytes of write-ahead log after which a checkpoint is made.</summary>
+    public long CheckpointAfterBytes { get; init; } = 128L << 20;
+
+    /// <summary>Entries that stay in memory behind a checkpoint (<c>--snapshot-catchup-entries</c>).</summary>
+    public ulong CatchUpEntries { get; init; } = 5000;
+}

@@ -1,0 +1,115 @@
+using EtcdNet.Protocol;
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Consensus;
+using EtcdNet.StateMachine;
+using EtcdNet.StateMachine.Errors;
+
+namespace EtcdNet.Server.Services;
+
+/// <summary>etcdserverpb.Maintenance: the state of this member, alarms, hashes.</summary>
+public sealed class MaintenanceService
+{
+    private readonly StateMachine.StateMachine _machine;
+    private readonly IBackend _backend;
+    private readonly ConsensusState _state;
+    private readonly IProposer _proposer;
+    private readonly IReadIndexGate _reads;
+    private readonly HeaderSource _headers;
+    private readonly QuotaGuard _quota;
+
+    internal MaintenanceService(
+        StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
+        HeaderSource headers, QuotaGuard quota)
+    {
+        _machine = machine;
+        _backend = backend;
+        _state = state;
+        _proposer = proposer;
+        _reads = reads;
+        _headers = headers;
+        _quota = quota;
+    }
+
+    /// <summary>The state of the answering member, without asking anybody else.</summary>
+    public ValueTask<StatusResponse> StatusAsync(StatusRequest request, CallContext call)
+    {
+        ConsensusStatus status = _state.Current;
+        var response = new StatusResponse
+        {
+            Header = _headers.Header(_machine.Store.CurrentRevision),
+            Version = EtcdVersion.Server,
+            StorageVersion = EtcdVersion.Storage,
+            DbSize = _backend.SizeInBytes,
+            DbSizeInUse = _backend.SizeInUseInBytes,
+            DbSizeQuota = Math.Max(_quota.QuotaBytes, 0),
+            Leader = status.Leader,
+            RaftIndex = status.CommitIndex,
+            RaftTerm = status.Term,
+            RaftAppliedIndex = status.AppliedIndex,
+            IsLearner = status.IsLearner,
+            DowngradeInfo = new DowngradeInfo(),
+        };
+        if (status.Leader == 0)
+            response.Errors.Add(EtcdError.NoLeader.Message);
+        foreach (AlarmMember alarm in _machine.Alarms.All())
+            response.Errors.Add($"memberID:{alarm.MemberID} alarm:{AlarmName(alarm.Alarm)} ");
+        return new(response);
+    }
+
+    /// <summary>Lists, raises or lowers alarms.</summary>
+    public async ValueTask<AlarmResponse> AlarmAsync(AlarmRequest request, CallContext call)
+    {
+        var response = (AlarmResponse)await _proposer
+            .ProposeAsync(new InternalRaftRequest { Alarm = request }, call.Cancellation).ConfigureAwait(false);
+        response.Header ??= new ResponseHeader();
+        response.Header.Revision = _machine.Store.CurrentRevision;
+        _headers.Complete(response.Header);
+        return response;
+    }
+
+    /// <summary>Hash over the whole state of this member.</summary>
+    public ValueTask<HashResponse> HashAsync(HashRequest request, CallContext call)
+    {
+        (uint hash, long revision) = _machine.Hash();
+        return new(new HashResponse { Header = _headers.Header(revision), Hash = hash });
+    }
+
+    /// <summary>Hash over the keys at a revision; equal on all members, and equal to etcd's for the same history.</summary>
+    /// <exception cref="EtcdException">Compacted, FutureRev.</exception>
+    public async ValueTask<HashKVResponse> HashKvAsync(HashKVRequest request, CallContext call)
+    {
+        await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
+        StateMachine.Mvcc.KvHash hash = _machine.Store.HashKv(request.Revision);
+        return new HashKVResponse
+        {
+            Header = _headers.Header(hash.CurrentRevision),
+            Hash = hash.Hash,
+            CompactRevision = hash.CompactRevision,
+            HashRevision = hash.HashRevision,
+        };
+    }
+
+    /// <summary>
+    /// Space is given back all the time, in slices, while reads and writes go on; there is nothing to wait for (the
+    /// answer has no header, like etcd's).
+    /// </summary>
+    public ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call) => new(new DefragmentResponse());
+
+    /// <summary>A cluster of one has nobody to hand the lead to.</summary>
+    /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee.</exception>
+    public ValueTask<MoveLeaderResponse> MoveLeaderAsync(MoveLeaderRequest request, CallContext call)
+    {
+        if (!_state.IsLeader)
+            throw EtcdError.NotLeader.ToException();
+        if (request.TargetID != _state.MemberId)
+            throw EtcdError.BadLeaderTransferee.ToException();
+        return new(new MoveLeaderResponse());
+    }
+
+    private static string AlarmName(AlarmType alarm) => alarm switch
+    {
+        AlarmType.Nospace => "NOSPACE",
+        AlarmType.Corrupt => "CORRUPT",
+        _ => "NONE",
+    };
+}
