@@ -1,0 +1,92 @@
+using EtcdNet.Grpc.Internal;
+using Google.Protobuf;
+
+namespace EtcdNet.Grpc;
+
+/// <summary>Which sides of a call are streams.</summary>
+public enum GrpcMethodKind
+{
+    /// <summary>One message each way.</summary>
+    Unary,
+
+    /// <summary>Many requests, one response.</summary>
+    ClientStreaming,
+
+    /// <summary>One request, many responses.</summary>
+    ServerStreaming,
+
+    /// <summary>Many each way.</summary>
+    Duplex,
+}
+
+/// <summary>
+/// One RPC: its path and what runs for it. Made by the factories below; immutable but for <see cref="Tag"/> and shared by all calls.
+/// </summary>
+public abstract class GrpcMethod
+{
+    private protected GrpcMethod(string path, GrpcMethodKind kind)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        int slash = path.LastIndexOf('/');
+        if (path.Length < 4 || path[0] != '/' || slash < 2 || slash == path.Length - 1)
+            throw new ArgumentException($"\"{path}\" is not of the form /service/method", nameof(path));
+        Path = path;
+        Service = path[1..slash];
+        Name = path[(slash + 1)..];
+        Kind = kind;
+    }
+
+    /// <summary>The path, <c>/etcdserverpb.KV/Put</c>.</summary>
+    public string Path { get; }
+
+    /// <summary>The service, <c>etcdserverpb.KV</c>.</summary>
+    public string Service { get; }
+
+    /// <summary>The method, <c>Put</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The call kind.</summary>
+    public GrpcMethodKind Kind { get; }
+
+    /// <summary>Free for the owner of the table, for example the counters of this method. Set before the host starts.</summary>
+    public object? Tag { get; set; }
+
+    /// <summary>A method with one message each way. The whole request is read before the handler runs.</summary>
+    public static GrpcMethod Unary<TRequest, TResponse>(
+        string path,
+        MessageParser<TRequest> parser,
+        Func<TRequest, GrpcCall, ValueTask<TResponse>> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        new UnaryMethod<TRequest, TResponse>(path, parser, handler);
+
+    /// <summary>A method that answers one request with many messages.</summary>
+    public static GrpcMethod ServerStreaming<TRequest, TResponse>(
+        string path,
+        MessageParser<TRequest> parser,
+        Func<TRequest, GrpcCall, GrpcWriter<TResponse>, Task> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        new ServerStreamingMethod<TRequest, TResponse>(path, parser, handler);
+
+    /// <summary>A method that answers many requests with one message.</summary>
+    public static GrpcMethod ClientStreaming<TRequest, TResponse>(
+        string path,
+        MessageParser<TRequest> parser,
+        Func<GrpcReader<TRequest>, GrpcCall, ValueTask<TResponse>> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        new ClientStreamingMethod<TRequest, TResponse>(path, parser, handler);
+
+    /// <summary>A method with many messages each way. The response headers go out before the handler runs.</summary>
+    public static GrpcMethod Duplex<TRequest, TResponse>(
+        string path,
+        MessageParser<TRequest> parser,
+        Func<GrpcReader<TRequest>, GrpcCall, GrpcWriter<TResponse>, Task> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        new DuplexMethod<TRequest, TResponse>(path, parser, handler);
+
+    /// <summary>Runs one call to its end. Never throws and never faults.</summary>
+    internal abstract Task InvokeAsync(GrpcCall call);
+}

@@ -1,0 +1,62 @@
+using System.IO.Pipelines;
+
+namespace EtcdNet.Grpc.Transport;
+
+/// <summary>
+/// Passes Kestrel's frames on, until <see cref="SendAway"/>: then the next flush is followed by our own GOAWAY, and nothing
+/// that comes later leaves. Kestrel has no way to say GOAWAY with a code and a text, and clients slow their pings down only
+/// when they read that text.
+/// </summary>
+/// <remarks>Kestrel flushes whole frames only and one flush at a time, so the GOAWAY never lands inside a frame.</remarks>
+internal sealed class Http2OutputGuard(PipeWriter inner) : PipeWriter
+{
+    private byte[]? _goAway;
+    private byte[]? _sink;
+
+    public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
+
+    public override long UnflushedBytes => inner.UnflushedBytes;
+
+    /// <summary>True once the GOAWAY has been written.</summary>
+    public bool IsShut => Volatile.Read(ref _sink) is not null;
+
+    /// <summary>Asks for a GOAWAY (a whole frame) with the next flush. May be called from any thread.</summary>
+    public void SendAway(byte[] goAway) => Volatile.Write(ref _goAway, goAway);
+
+    public override void Advance(int bytes)
+    {
+        if (_sink is null)
+            inner.Advance(bytes);
+    }
+
+    public override Memory<byte> GetMemory(int sizeHint = 0) => _sink is null ? inner.GetMemory(sizeHint) : Sink(sizeHint);
+
+    public override Span<byte> GetSpan(int sizeHint = 0) => _sink is null ? inner.GetSpan(sizeHint) : Sink(sizeHint);
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        if (_sink is not null)
+            return ValueTask.FromResult(new FlushResult(isCanceled: false, isCompleted: true));
+        if (Volatile.Read(ref _goAway) is { } goAway)
+        {
+            goAway.CopyTo(inner.GetSpan(goAway.Length));
+            inner.Advance(goAway.Length);
+            Volatile.Write(ref _sink, new byte[4096]);
+        }
+
+        return inner.FlushAsync(cancellationToken);
+    }
+
+    public override void CancelPendingFlush() => inner.CancelPendingFlush();
+
+    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+
+    private byte[] Sink(int sizeHint)
+    {
+        if (_sink!.Length < sizeHint)
+            _sink = new byte[sizeHint];
+        return _sink;
+    }
+}
