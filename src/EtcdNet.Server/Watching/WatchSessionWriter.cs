@@ -1,0 +1,155 @@
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Services;
+using EtcdNet.StateMachine.Mvcc;
+using EtcdNet.StateMachine.Watch;
+
+namespace EtcdNet.Server.Watching;
+
+/// <summary>
+/// The one writer of a stream: writes what is queued, then lets its unsynced watchers catch up by some steps, and so on.
+/// Events read from the past are written before anything queued after the watcher joined, so each watcher sees revision order.
+/// </summary>
+internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHeaderSource headers, WatchResponseWriter output)
+{
+    /// <summary>Steps of catching up between two looks at the queue, so that neither starves the other.</summary>
+    private const int StepsPerRound = 8;
+
+    private readonly Queue<CatchUpJob> _jobs = new();
+    private readonly List<WatchEvent> _events = [];
+
+    /// <summary>Runs until cancelled or until the client cannot be written to.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        List<QueuedResponse> queue = [];
+        List<HubWatcher> behind = [];
+        try
+        {
+            while (true)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                stream.TakeAll(ref queue, ref behind);
+                foreach (QueuedResponse queued in queue)
+                    await WriteAsync(queued, cancellation);
+                AddJobs(behind);
+                queue.Clear();
+                behind.Clear();
+                for (int step = 0; step < StepsPerRound && _jobs.Count > 0; step++)
+                    await StepAsync(_jobs.Dequeue(), cancellation);
+                await output.FlushAsync(cancellation);
+                if (_jobs.Count == 0)
+                    await stream.WaitForWorkAsync();
+            }
+        }
+        finally
+        {
+            foreach (CatchUpJob job in _jobs)
+                job.Dispose();
+        }
+    }
+
+    private ValueTask WriteAsync(QueuedResponse queued, CancellationToken cancellation) =>
+        queued.Control is not null
+            ? output.WriteControlAsync(queued.Control, cancellation)
+            : output.WriteEventsAsync(queued.Watcher!, queued.Slice!, queued.Revision, cancellation);
+
+    private void AddJobs(List<HubWatcher> behind)
+    {
+        if (behind.Count == 0)
+            return;
+        foreach (var equal in behind.GroupBy(static watcher => (watcher.Range, watcher.NextRevision)))
+        {
+            var job = new CatchUpJob(equal.Key.Range, equal.Key.NextRevision);
+            job.Watchers.AddRange(equal);
+            _jobs.Enqueue(job);
+        }
+    }
+
+    private async ValueTask StepAsync(CatchUpJob job, CancellationToken cancellation)
+    {
+        bool keep = false;
+        try
+        {
+            hub.DropClosed(job.Watchers);
+            if (job.Watchers.Count == 0)
+                return;
+            _events.Clear();
+            CatchUpOutcome outcome = await hub.Dispatcher.StepAsync(job, _events, cancellation);
+            if (outcome == CatchUpOutcome.Compacted)
+                await CancelCompactedAsync(job, cancellation);
+            else
+                await WritePastAsync(job, cancellation);
+            keep = outcome == CatchUpOutcome.Behind;
+        }
+        finally
+        {
+            if (keep)
+                _jobs.Enqueue(job);
+            else
+                job.Dispose();
+        }
+    }
+
+    private async ValueTask CancelCompactedAsync(CatchUpJob job, CancellationToken cancellation)
+    {
+        foreach (HubWatcher watcher in job.Watchers)
+        {
+            if (!hub.Retire(watcher))
+                continue;
+            // etcd leaves the header's revision and the reason empty here.
+            var answer = new WatchResponse
+            {
+                Header = headers.Header(0),
+                WatchId = watcher.Id,
+                Canceled = true,
+                CompactRevision = hub.CompactRevision,
+            };
+            await output.WriteControlAsync(answer, cancellation);
+        }
+    }
+
+    private async ValueTask WritePastAsync(CatchUpJob job, CancellationToken cancellation)
+    {
+        foreach (var equal in job.Watchers.GroupBy(static watcher => watcher.Filters))
+        {
+            List<WatchEvent> wanted = Wanted(equal.Key);
+            if (wanted.Count == 0)
+                continue;
+            for (int first = 0; first < wanted.Count;)
+            {
+                int count = CountWholeRevisions(wanted, first);
+                var slice = new EventSlice([.. wanted.GetRange(first, count)]);
+                foreach (HubWatcher watcher in equal)
+                    await output.WriteEventsAsync(watcher, slice, job.HeaderRevision, cancellation);
+                first += count;
+            }
+            foreach (HubWatcher watcher in equal)
+                hub.MarkActive(watcher);
+        }
+    }
+
+    private List<WatchEvent> Wanted(WatchFilters filters)
+    {
+        if (filters == WatchFilters.None)
+            return _events;
+        return _events.FindAll(one => (filters & FilterOf(one.Source)) == 0);
+    }
+
+    private static WatchFilters FilterOf(StoreEvent source) =>
+        source.Type == Protocol.Mvccpb.Event.Types.EventType.Put ? WatchFilters.NoPut : WatchFilters.NoDelete;
+
+    /// <summary>How many events from <paramref name="first"/> on go into one response; a revision is never cut.</summary>
+    private int CountWholeRevisions(List<WatchEvent> events, int first)
+    {
+        long bytes = 0;
+        int end = first;
+        while (end < events.Count)
+        {
+            bool newRevision = end > first && events[end].Revision != events[end - 1].Revision;
+            if (newRevision && (end - first >= hub.Options.CatchUpEventsMax || bytes >= hub.Options.CatchUpBytesMax))
+                break;
+            bytes += events[end].ApproximateSize;
+            end++;
+        }
+        return end - first;
+    }
+}
