@@ -1,0 +1,213 @@
+using EtcdNet.Storage.Disk;
+
+namespace EtcdNet.Storage;
+
+/// <summary>
+/// A member's data directory, locked against other processes:
+/// <code>
+/// data-dir/member/format        version marker with checksum
+/// data-dir/member/lock          held with flock while the process lives
+/// data-dir/member/wal/          write-ahead log
+/// data-dir/member/store/        files of the revision store, one directory per generation
+/// data-dir/member/checkpoint/   manifests
+/// </code>
+/// Directories have mode 0700, files 0600. Whatever is not ours is refused and never touched.
+/// </summary>
+/// <remarks>
+/// The marker has two states. "Being made" is written before the first file of the log, "ready" after it, so that a first
+/// start that was interrupted can begin again, while a log that is missing later is told apart and refused: a member that
+/// forgot its log could vote twice.
+/// </remarks>
+public sealed class DataDirectory : IDisposable
+{
+    private const string MarkerName = "format";
+    private const string LockName = "lock";
+    private static readonly string[] s_subdirectories = ["wal", "store", "checkpoint"];
+
+    // Names that others may put beside member/: certificates made by --auto-tls, file systems' own.
+    private static readonly string[] s_neighbours = ["member", "fixtures", "lost+found"];
+
+    private readonly IDisk _disk;
+    private readonly IDisposable _lock;
+
+    private DataDirectory(IDisk disk, string root, IDisposable @lock)
+    {
+        (_disk, Root, _lock) = (disk, root, @lock);
+        Member = Path.Combine(root, "member");
+        Wal = Path.Combine(Member, "wal");
+        Store = Path.Combine(Member, "store");
+        Checkpoint = Path.Combine(Member, "checkpoint");
+    }
+
+    /// <summary>The value of --data-dir as a full path.</summary>
+    public string Root { get; }
+
+    /// <summary>Directory of everything that belongs to the member.</summary>
+    public string Member { get; }
+
+    /// <summary>Directory of the write-ahead log.</summary>
+    public string Wal { get; }
+
+    /// <summary>Directory of the revision store.</summary>
+    public string Store { get; }
+
+    /// <summary>Directory of the checkpoint manifests.</summary>
+    public string Checkpoint { get; }
+
+    /// <summary>True until <see cref="CompleteInitialisation"/>: no member has ever run here.</summary>
+    public bool IsNew { get; private set; }
+
+    /// <summary>True when a member's data is there, judged without locking or changing anything.</summary>
+    public static bool HasMember(IDisk disk, string path)
+    {
+        string marker = Path.Combine(Path.GetFullPath(path), "member", MarkerName);
+        return disk.FileExists(marker) && DataDirectoryMarker.Read(disk, marker) == DataDirectoryMarker.State.Ready;
+    }
+
+    /// <summary>Opens and locks a directory, and makes what is missing when it is new.</summary>
+    /// <exception cref="DataDirectoryException">It belongs to somebody else, is in use, damaged or not accessible.</exception>
+    public static DataDirectory Open(IDisk disk, string path)
+    {
+        string root = Path.GetFullPath(path);
+        try
+        {
+            return OpenChecked(disk, root);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new DataDirectoryException($"data directory {root} cannot be used: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Call when the first log is on the disk. From then on a missing log is damage.</summary>
+    public void CompleteInitialisation()
+    {
+        DataDirectoryMarker.Write(_disk, Path.Combine(Member, MarkerName), DataDirectoryMarker.State.Ready);
+        IsNew = false;
+    }
+
+    /// <summary>Gives up the lock.</summary>
+    public void Dispose() => _lock.Dispose();
+
+    private static DataDirectory OpenChecked(IDisk disk, string root)
+    {
+        if (disk.FileExists(root))
+            throw new DataDirectoryException($"data directory {root} is a file, not a directory");
+        if (!disk.DirectoryExists(root))
+            MakeWithParents(disk, root);
+        string member = Path.Combine(root, "member");
+        RefuseForeign(disk, root, member);
+        if (!disk.DirectoryExists(member))
+            disk.CreateDirectoryDurably(member);
+        IDisposable @lock = disk.TryLock(Path.Combine(member, LockName))
+            ?? throw new DataDirectoryException($"data directory {root} is in use: another process holds the lock {Path.Combine(member, LockName)}");
+        try
+        {
+            var directory = new DataDirectory(disk, root, @lock);
+            directory.Prepare();
+            return directory;
+        }
+        catch
+        {
+            @lock.Dispose();
+            throw;
+        }
+    }
+
+    private static void MakeWithParents(IDisk disk, string root)
+    {
+        string parent = Path.GetDirectoryName(root) ?? throw new DataDirectoryException($"data directory {root} cannot be made");
+        if (!disk.DirectoryExists(parent))
+            MakeWithParents(disk, parent);
+        disk.CreateDirectoryDurably(root);
+    }
+
+    private static void RefuseForeign(IDisk disk, string root, string member)
+    {
+        foreach (string name in disk.List(root))
+        {
+            if (!s_neighbours.Contains(name) && name[0] != '.')
+                throw new DataDirectoryException($"data directory {root} holds {name}, which is no part of a member's data; give --data-dir a directory of its own");
+        }
+
+        if (!disk.DirectoryExists(member))
+        {
+            if (disk.FileExists(member))
+                throw new DataDirectoryException($"{member} is a file, not a directory");
+            return;
+        }
+
+        RefuseEtcd(disk, root, member);
+        foreach (string name in disk.List(member))
+        {
+            if (name is not (MarkerName or MarkerName + DiskExtensions.TemporarySuffix or LockName) && !s_subdirectories.Contains(name))
+                throw new DataDirectoryException($"{member} holds {name}, which EtcdNet did not make; the directory is left as it is");
+        }
+    }
+
+    private static void RefuseEtcd(IDisk disk, string root, string member)
+    {
+        string wal = Path.Combine(member, "wal");
+        bool ofEtcd = disk.DirectoryExists(Path.Combine(member, "snap"))
+            || (disk.DirectoryExists(wal) && disk.List(wal).Any(name => name.EndsWith(".wal", StringComparison.Ordinal)));
+        if (ofEtcd)
+        {
+            throw new DataDirectoryException(
+                $"{root} is a data directory of etcd (member/snap or member/wal/*.wal is there). EtcdNet cannot open it yet; nothing was changed. "
+                + "Save a snapshot with etcdctl and restore it into a new directory, or let this member join with an empty directory");
+        }
+    }
+
+    private void Prepare()
+    {
+        string marker = Path.Combine(Member, MarkerName);
+        DataDirectoryMarker.State state = DataDirectoryMarker.Read(_disk, marker);
+        if (state == DataDirectoryMarker.State.Missing)
+            RefuseDataWithoutMarker(marker);
+        foreach (string name in s_subdirectories)
+        {
+            string path = Path.Combine(Member, name);
+            if (state == DataDirectoryMarker.State.Ready && !_disk.DirectoryExists(path))
+                throw new DataDirectoryException($"{path} is missing from a data directory that was in use; restore it from a backup or add the member anew");
+            if (!_disk.DirectoryExists(path))
+                _disk.CreateDirectoryDurably(path);
+        }
+
+        if (state == DataDirectoryMarker.State.Ready)
+            return;
+        IsNew = true;
+        DataDirectoryMarker.Write(_disk, marker, DataDirectoryMarker.State.BeingMade);
+        foreach (string name in s_subdirectories)
+            Empty(Path.Combine(Member, name));
+    }
+
+    private void RefuseDataWithoutMarker(string marker)
+    {
+        foreach (string name in s_subdirectories)
+        {
+            string path = Path.Combine(Member, name);
+            if (_disk.DirectoryExists(path) && _disk.List(path).Count > 0)
+                throw new DataDirectoryException($"{path} holds files, but the marker {marker} is missing; the directory is damaged or not of EtcdNet, and is left as it is");
+        }
+    }
+
+    // Left by a first start that did not finish: nothing in it was ever acknowledged.
+    private void Empty(string directory)
+    {
+        foreach (string name in _disk.List(directory))
+        {
+            string path = Path.Combine(directory, name);
+            if (_disk.DirectoryExists(path))
+            {
+                Empty(path);
+                _disk.DeleteDirectory(path);
+            }
+            else
+            {
+                _disk.Delete(path);
+            }
+        }
+
+        _disk.SyncDirectory(directory);
+    }
+}

@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace EtcdNet.Storage.Disk;
+
+/// <summary>A file of <see cref="FileDisk"/>.</summary>
+internal sealed class FileDiskFile(FileDisk disk, string path, SafeFileHandle handle) : IDiskFile
+{
+    private const int ZeroBlockBytes = 1 << 20;
+
+    public string Path => path;
+
+    public long Length => RandomAccess.GetLength(handle);
+
+    public int Read(long offset, Span<byte> buffer)
+    {
+        int total = 0;
+        while (total < buffer.Length)
+        {
+            int read = RandomAccess.Read(handle, buffer[total..], offset + total);
+            if (read == 0)
+                break;
+            total += read;
+        }
+
+        return total;
+    }
+
+    public void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        disk.ThrowIfFailed();
+        try
+        {
+            // RandomAccess.Write repeats until every byte is handed over.
+            RandomAccess.Write(handle, bytes, offset);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw disk.Fail("write", path, e.Message, e);
+        }
+    }
+
+    public void Sync()
+    {
+        disk.ThrowIfFailed();
+        if (Native.DataSync(handle) != 0)
+            throw disk.Fail("fdatasync", path, Native.LastReason());
+    }
+
+    public void Allocate(long length)
+    {
+        disk.ThrowIfFailed();
+        int result;
+        do
+            result = Native.Allocate(handle, 0, 0, length);
+        while (result != 0 && Marshal.GetLastPInvokeError() == Native.ErrorInterrupted);
+        if (result == 0)
+            return;
+        if (Marshal.GetLastPInvokeError() != Native.ErrorNotSupported)
+            throw disk.Fail("fallocate", path, Native.LastReason());
+        FillWithZeros(length);
+    }
+
+    public void SetLength(long length)
+    {
+        disk.ThrowIfFailed();
+        try
+        {
+            RandomAccess.SetLength(handle, length);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw disk.Fail("ftruncate", path, e.Message, e);
+        }
+    }
+
+    public void Dispose() => handle.Dispose();
+
+    // For file systems without fallocate.
+    private void FillWithZeros(long length)
+    {
+        byte[] zeros = new byte[ZeroBlockBytes];
+        for (long offset = Length; offset < length; offset += zeros.Length)
+            Write(offset, zeros.AsSpan(0, (int)Math.Min(zeros.Length, length - offset)));
+    }
+}

@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+
+namespace EtcdNet.Storage.WriteAhead;
+
+/// <summary>
+/// The codec of one frame. Little endian:
+/// <code>
+///  0  length of the payload        4
+///  4  type                         4
+///  8  synced-before                4   every byte of this segment before this offset was on disk when the frame was written
+/// 12  CRC of the frame before it   4   0 for the first of a segment
+/// 16  CRC-32C                      4   of bytes 0–15, payload and padding, starting from the segment's seed
+/// 20  payload, padded with zeros so that the frame is a multiple of 8 bytes
+/// </code>
+/// The previous CRC chains the frames; carrying it inside lets a frame be judged alone, which tells a torn end from damage
+/// in the middle. The random seed keeps bytes of other segments (or of a client's value) from ever passing as a frame.
+/// </summary>
+internal static class WalFrame
+{
+    internal const int HeaderBytes = 20;
+    private const int CrcOffset = 16;
+
+    internal static int SizeOf(int payloadBytes) => (HeaderBytes + payloadBytes + 7) & ~7;
+
+    /// <summary>Fills in the header of a frame whose payload and zero padding stand already in place.</summary>
+    /// <returns>The CRC, which the next frame chains to.</returns>
+    internal static uint Finish(Span<byte> frame, int payloadBytes, WalRecordType type, uint syncedBefore, uint previousCrc, uint seed)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(frame, payloadBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(frame[4..], (int)type);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], syncedBefore);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[12..], previousCrc);
+        uint crc = Checksum(frame, seed);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[CrcOffset..], crc);
+        return crc;
+    }
+
+    /// <summary>Reads only the size. False when these bytes cannot be the start of a frame that fits in <paramref name="room"/>.</summary>
+    internal static bool TryReadSize(ReadOnlySpan<byte> header, long room, out int frameBytes)
+    {
+        frameBytes = 0;
+        if (header.Length < HeaderBytes)
+            return false;
+        int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+        int type = BinaryPrimitives.ReadInt32LittleEndian(header[4..]);
+        if (length < 0 || length > room - HeaderBytes || type < (int)WalRecordType.Metadata || type > (int)WalRecordType.Close)
+            return false;
+        frameBytes = SizeOf(length);
+        return frameBytes <= room;
+    }
+
+    /// <summary>Judges a whole frame by its own CRC.</summary>
+    internal static bool IsValid(ReadOnlySpan<byte> frame, uint seed) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(frame[CrcOffset..]) == Checksum(frame, seed);
+
+    internal static WalRecordType Type(ReadOnlySpan<byte> frame) => (WalRecordType)BinaryPrimitives.ReadInt32LittleEndian(frame[4..]);
+
+    internal static uint SyncedBefore(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt32LittleEndian(frame[8..]);
+
+    internal static uint PreviousCrc(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt32LittleEndian(frame[12..]);
+
+    internal static uint Crc(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt32LittleEndian(frame[CrcOffset..]);
+
+    internal static ReadOnlySpan<byte> Payload(ReadOnlySpan<byte> frame) =>
+        frame.Slice(HeaderBytes, BinaryPrimitives.ReadInt32LittleEndian(frame));
+
+    private static uint Checksum(ReadOnlySpan<byte> frame, uint seed) =>
+        ~Crc32C.Update(Crc32C.Update(~seed, frame[..CrcOffset]), frame[HeaderBytes..]);
+}

@@ -1,0 +1,88 @@
+using System.Buffers;
+using EtcdNet.Storage.Disk;
+
+namespace EtcdNet.Storage.WriteAhead;
+
+/// <summary>A moving window over one segment file, so that reading a log needs little memory however long it is.</summary>
+internal sealed class WalSegmentWindow : IDisposable
+{
+    private const int WindowBytes = 1 << 20;
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(WindowBytes);
+    private IDiskFile _file = null!;
+    private long _capacity;
+    private long _start;
+    private int _filled;
+
+    internal void Attach(IDiskFile file, long capacity)
+    {
+        (_file, _capacity) = (file, capacity);
+        (_start, _filled) = (0, 0);
+    }
+
+    public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
+
+    /// <summary>The frame at an offset, its CRC not yet looked at. Empty when no frame can be there.</summary>
+    internal ReadOnlySpan<byte> ReadFrame(long offset)
+    {
+        ReadOnlySpan<byte> header = Load(offset, WalFrame.HeaderBytes);
+        return WalFrame.TryReadSize(header, _capacity - offset, out int frameBytes) ? Load(offset, frameBytes) : default;
+    }
+
+    /// <summary>
+    /// Looks at everything behind an unreadable place: the largest "was on the disk before" that a valid frame there
+    /// claims (0 when there is none), and where the last byte that is not zero ends.
+    /// </summary>
+    internal long FindSyncedBehind(long offset, uint seed, out long garbageEnd)
+    {
+        garbageEnd = FindGarbageEnd(offset);
+        long synced = 0;
+        for (long at = offset + 8; at < garbageEnd; at += 8)
+        {
+            ReadOnlySpan<byte> frame = ReadFrame(at);
+            if (!frame.IsEmpty && WalFrame.IsValid(frame, seed))
+                synced = Math.Max(synced, WalFrame.SyncedBefore(frame));
+        }
+
+        return synced;
+    }
+
+    private long FindGarbageEnd(long offset)
+    {
+        long end = offset;
+        while (offset < _capacity)
+        {
+            int wanted = (int)Math.Min(WindowBytes, _capacity - offset);
+            ReadOnlySpan<byte> bytes = Load(offset, wanted);
+            if (bytes.IsEmpty)
+                break;
+            int last = bytes.LastIndexOfAnyExcept((byte)0);
+            if (last >= 0)
+                end = offset + last + 1;
+            offset += bytes.Length;
+        }
+
+        return end;
+    }
+
+    // Exactly the wanted bytes, or nothing when the file ends before.
+    private ReadOnlySpan<byte> Load(long offset, int bytes)
+    {
+        if (offset < _start || offset + bytes > _start + _filled)
+        {
+            if (offset + bytes > _capacity)
+                return default;
+            if (bytes > _buffer.Length)
+            {
+                ArrayPool<byte>.Shared.Return(_buffer);
+                _buffer = ArrayPool<byte>.Shared.Rent(bytes);
+            }
+
+            _start = offset;
+            _filled = _file.Read(offset, _buffer);
+            if (_filled < bytes)
+                return default;
+        }
+
+        return _buffer.AsSpan((int)(offset - _start), bytes);
+    }
+}
