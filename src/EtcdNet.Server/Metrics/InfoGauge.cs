@@ -1,0 +1,27 @@
+namespace EtcdNet.Server.Metrics;
+
+/// <summary>A fact told as a label whose value may change (a version, an id): one series of value 1, or none before it is known.</summary>
+public sealed class InfoGauge : MetricFamily
+{
+    private readonly string label;
+    private volatile Gauge? current;
+    private volatile string value = "";
+
+    internal InfoGauge(string name, string help, string label)
+        : base(name, help, "gauge") => this.label = label;
+
+    /// <summary>The fact; setting it replaces the former one.</summary>
+    public string Value
+    {
+        get => value;
+        set
+        {
+            var gauge = new Gauge(ExpositionWriter.Series(Name, [label], [value]));
+            gauge.Set(1);
+            this.value = value;
+            current = gauge;
+        }
+    }
+
+    private protected override IEnumerable<MetricSeries> Sorted => current is { } gauge ? [gauge] : [];
+}
