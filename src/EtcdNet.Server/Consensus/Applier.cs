@@ -125,10 +125,9 @@ internal sealed class Applier
 
     private void ApplyConfChange(in Entry entry)
     {
-        ConfChangeV2 change = entry.Type == EntryType.ConfChange
-            ? ConfChangeCodec.DecodeV1(entry.Data.Span).AsV2()
-            : ConfChangeCodec.DecodeV2(entry.Data.Span);
-        _machine.ApplyConfChange(entry.Index, entry.Term, change.ToProtocol());
+        ConfChangeV2 change = ConfChangeCodec.DecodeEntry(entry)
+            ?? throw new InvalidOperationException($"entry {entry.Index} of type {entry.Type} holds no configuration change");
+        _machine.ApplyConfChange(entry.Index, entry.Term, change);
         _loop.ConfChangeApplied(change);
     }
 

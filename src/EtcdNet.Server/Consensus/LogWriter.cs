@@ -1,5 +1,5 @@
 using EtcdNet.Raft;
-using EtcdNet.Storage.Wal;
+using EtcdNet.Storage.WriteAhead;
 
 namespace EtcdNet.Server.Consensus;
 

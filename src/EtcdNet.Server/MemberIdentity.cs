@@ -1,0 +1,32 @@
+using EtcdNet.Raft;
+using EtcdNet.StateMachine.Cluster;
+using EtcdNet.Storage.WriteAhead;
+
+namespace EtcdNet.Server;
+
+/// <summary>Which member of which cluster a data directory belongs to, and how a new cluster of one begins.</summary>
+internal static class MemberIdentity
+{
+    /// <summary>Ids of a new cluster of one, as etcd computes them.</summary>
+    public static WalMetadata Of(MemberOptions options)
+    {
+        ulong member = MemberStore.ComputeMemberId(options.PeerUrls, options.ClusterToken);
+        return new WalMetadata(member, MemberStore.ComputeClusterId([member]));
+    }
+
+    /// <summary>
+    /// The first entry of a new cluster: this member is added. It counts as committed from the start, since there is
+    /// nobody who could disagree (surface section 5.6).
+    /// </summary>
+    public static (HardState State, Entry Entry) FirstEntry(MemberOptions options, ulong memberId)
+    {
+        var change = new ConfChange
+        {
+            Type = ConfChangeType.AddNode,
+            NodeId = memberId,
+            Context = MemberStore.ToContextJson(new Member(memberId, "", options.PeerUrls, [], IsLearner: false)),
+        };
+        var entry = new Entry(EntryType.ConfChange, Term: 1, Index: 1, ConfChangeCodec.Encode(change));
+        return (new HardState(Term: 1, Vote: 0, Commit: 1), entry);
+    }
+}
