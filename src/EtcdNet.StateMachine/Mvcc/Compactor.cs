@@ -1,0 +1,99 @@
+namespace EtcdNet.StateMachine.Mvcc;
+
+/// <summary>
+/// The physical half of a compaction: prunes the histories that have something to prune and releases their records, a
+/// slice at a time, on the applier's thread between two batches. What readers see was settled when the compaction was applied.
+/// <para>
+/// A pass works for one target revision. Compactions that are applied meanwhile are served together by the next pass.
+/// After a restart an unfinished pass starts over.
+/// </para>
+/// </summary>
+public sealed class Compactor
+{
+    private readonly MvccStore _store;
+    private readonly IBackend _backend;
+    private bool _running;
+    private long _target;
+    private int _keysLeft;
+    private long _passCount;
+    private ulong _passCrcSum;
+    private long _finished;
+
+    internal Compactor(MvccStore store, IBackend backend)
+    {
+        _store = store;
+        _backend = backend;
+    }
+
+    /// <summary>Compaction whose dead revisions have all been released; 0 for none. Any thread.</summary>
+    public long FinishedRevision
+    {
+        get => Interlocked.Read(ref _finished);
+        internal set => Interlocked.Exchange(ref _finished, value);
+    }
+
+    /// <summary>There is something to do. Any thread may ask; exact on the applier's.</summary>
+    public bool HasWork => _running || _store.CompactRevision > FinishedRevision;
+
+    /// <summary>Records released since the start.</summary>
+    public long ReleasedTotal { get; private set; }
+
+    /// <summary>Does a slice of the work: looks at no more than so many keys. Applier's thread, outside of a batch.</summary>
+    /// <returns>True when there is more to do.</returns>
+    public bool Step(int maxKeys)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxKeys);
+        // Readers must know of the compaction before anything disappears.
+        Invariant.Check(_store.IsPublished);
+        if (!_running && !TryStart())
+            return false;
+        bool removed = false;
+        for (; maxKeys > 0 && _keysLeft > 0; maxKeys--, _keysLeft--)
+            removed |= Prune(_store.PruneQueue.Dequeue());
+        if (removed)
+            _store.Changed();
+        if (_keysLeft == 0)
+            Finish();
+        return HasWork;
+    }
+
+    private bool TryStart()
+    {
+        if (_store.CompactRevision <= FinishedRevision)
+            return false;
+        _running = true;
+        _target = _store.CompactRevision;
+        // Keys that are queued from now on have only changed after the target.
+        _keysLeft = _store.PruneQueue.Count;
+        _passCount = 0;
+        _passCrcSum = 0;
+        return true;
+    }
+
+    private bool Prune(KeyHistory item)
+    {
+        item.IsQueued = false;
+        int dead = item.PrunableAt(_target);
+        for (int i = 0; i < dead; i++)
+            _passCrcSum += _backend.Release(item.At(i).Revision);
+        _passCount += dead;
+        ReleasedTotal += dead;
+        if (dead == item.Count)
+        {
+            _store.Index.Remove(item.Key);
+            return true;
+        }
+        if (dead > 0)
+            item.Drop(dead);
+        _store.QueueForPruning(item);
+        return false;
+    }
+
+    private void Finish()
+    {
+        _running = false;
+        _store.RecordCount -= _passCount;
+        _store.RecordCrcSum -= _passCrcSum;
+        FinishedRevision = _target;
+    }
+}

@@ -1,0 +1,88 @@
+using System.Buffers;
+using EtcdNet.Protocol.Mvccpb;
+using Google.Protobuf;
+
+namespace EtcdNet.StateMachine.Mvcc;
+
+/// <summary>Reads records and checks that they are those the index means. Any thread.</summary>
+internal sealed class RecordReader(IBackend backend)
+{
+    private const int LargestKeptBuffer = 1 << 20;
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? s_buffer;
+
+    /// <summary>The pair of a version that is no tombstone.</summary>
+    /// <exception cref="RecordMissingException">It is not there, as happens to readers that compaction overtook.</exception>
+    /// <exception cref="BackendDamagedException">It is not what the index says.</exception>
+    public KeyValue Read(KeyHistory item, in KeyVersion version, bool withValue = true)
+    {
+        var pair = new KeyValue
+        {
+            Key = UnsafeByteOperations.UnsafeWrap(item.Key),
+            CreateRevision = version.Create,
+            ModRevision = version.Main,
+            Version = version.Version,
+        };
+        if (!withValue && !version.HasLease)
+            return pair;
+        ArrayBufferWriter<byte> buffer = TakeBuffer();
+        RecordFields fields = ReadFields(item, version, buffer);
+        pair.Lease = fields.Lease;
+        if (withValue)
+            pair.Value = ByteString.CopyFrom(fields.Value);
+        GiveBack(buffer);
+        return pair;
+    }
+
+    /// <summary>A record by its revision alone; null when it is not there.</summary>
+    public KeyValue? TryRead(Revision revision)
+    {
+        ArrayBufferWriter<byte> buffer = TakeBuffer();
+        KeyValue? pair = backend.TryRead(revision, buffer, out RecordInfo info) && !info.Tombstone
+            ? KeyValue.Parser.ParseFrom(buffer.WrittenSpan)
+            : null;
+        GiveBack(buffer);
+        return pair;
+    }
+
+    /// <summary>The stored bytes of a record, appended to a buffer.</summary>
+    public void ReadBytes(Revision revision, bool tombstone, ArrayBufferWriter<byte> buffer)
+    {
+        if (!backend.TryRead(revision, buffer, out RecordInfo info))
+            throw new RecordMissingException(revision);
+        if (info.Tombstone != tombstone)
+            throw new BackendDamagedException(revision, "put and tombstone are confused");
+    }
+
+    private RecordFields ReadFields(KeyHistory item, in KeyVersion version, ArrayBufferWriter<byte> buffer)
+    {
+        ReadBytes(version.Revision, tombstone: false, buffer);
+        if (!RecordCodec.TryDecode(buffer.WrittenSpan, out RecordFields fields))
+            throw new BackendDamagedException(version.Revision, "it is no KeyValue");
+        bool matches = fields.ModRevision == version.Main && fields.CreateRevision == version.Create
+            && fields.Version == version.Version && (fields.Lease != 0) == version.HasLease
+            && fields.Key.SequenceEqual(item.Key);
+        return matches ? fields : throw new BackendDamagedException(version.Revision, "it is not the record that the index means");
+    }
+
+    private static ArrayBufferWriter<byte> TakeBuffer()
+    {
+        ArrayBufferWriter<byte> buffer = s_buffer ?? new ArrayBufferWriter<byte>(1024);
+        s_buffer = null;
+        buffer.ResetWrittenCount();
+        return buffer;
+    }
+
+    private static void GiveBack(ArrayBufferWriter<byte> buffer)
+    {
+        if (buffer.Capacity <= LargestKeptBuffer)
+            s_buffer = buffer;
+    }
+}
+
+/// <summary>A record that the index names is not in the backend.</summary>
+internal sealed class RecordMissingException(Revision revision) : Exception($"record of revision {revision} is missing")
+{
+    public Revision Revision { get; } = revision;
+}
