@@ -126,7 +126,24 @@ public sealed partial class RaftNode
         var wantsLeave = change.Changes.Count == 0;
         if (isJoint && !wantsLeave)
             return "must transition out of joint config first";
-        return !isJoint && wantsLeave ? "not in joint state; refusing empty conf change" : null;
+        return !isJoint && wantsLeave ? "not in joint state; refusing empty conf change" : WhyNotApplicable(change);
+    }
+
+    /// <summary>
+    /// Tries the change out. Nothing else changes the configuration before it is applied, so a change that fails here would fail on
+    /// every member once committed, when it is too late to refuse it.
+    /// </summary>
+    private string? WhyNotApplicable(ConfChangeV2 change)
+    {
+        try
+        {
+            ConfChanger.Apply(_tracker, _log.LastIndex, change);
+            return null;
+        }
+        catch (ConfChangeException e)
+        {
+            return e.Message;
+        }
     }
 
     private void AppliedTo(ulong index, ulong bytes)

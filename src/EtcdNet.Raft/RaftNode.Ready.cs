@@ -46,7 +46,7 @@ public sealed partial class RaftNode
             Entries = entries,
             Snapshot = snapshot,
             CommittedEntries = committed,
-            Messages = messages,
+            Messages = messages.Count == 0 ? [] : messages,
             MustSync = entries.Count > 0 || hardState.Term != _previousHardState.Term || hardState.Vote != _previousHardState.Vote,
         };
         Accept(ready, committed);

@@ -1,0 +1,117 @@
+using System.Globalization;
+
+namespace EtcdNet.Raft.Tests.Traces;
+
+/// <summary>One argument of a command: <c>key</c>, <c>key=value</c> or <c>key=(a,b)</c>.</summary>
+internal sealed record TraceArgument(string Key, IReadOnlyList<string> Values)
+{
+    public ulong Id => ulong.Parse(Key, CultureInfo.InvariantCulture);
+
+    public string Value => Assert.Single(Values);
+
+    public bool Flag => Values.Count == 0 || bool.Parse(Value);
+
+    public IEnumerable<ulong> Ids => Values.Select(v => ulong.Parse(v, CultureInfo.InvariantCulture));
+}
+
+/// <summary>A command, its input lines, and the text it is expected to answer (each line ends with a line break).</summary>
+internal sealed record TraceBlock(int Line, string Command, IReadOnlyList<TraceArgument> Arguments, string Input, string Expected)
+{
+    /// <summary>Arguments without a value, in order.</summary>
+    public IEnumerable<TraceArgument> Positional => Arguments.Where(a => a.Values.Count == 0);
+
+    public TraceArgument? Find(string key) => Arguments.FirstOrDefault(a => a.Key == key);
+}
+
+/// <summary>
+/// Reads trace files: comments start with <c>#</c>; a block is a command line, input lines, <c>----</c>, the answer up to an empty
+/// line (or between doubled <c>----</c> when it contains empty lines).
+/// </summary>
+internal static class TraceReader
+{
+    private const string Separator = "----";
+
+    public static IEnumerable<TraceBlock> Read(string path)
+    {
+        var lines = File.ReadAllLines(path);
+        for (var at = 0; at < lines.Length;)
+        {
+            if (lines[at].Trim().Length == 0 || lines[at].StartsWith('#'))
+            {
+                at++;
+                continue;
+            }
+
+            yield return Block(lines, ref at);
+        }
+    }
+
+    private static TraceBlock Block(string[] lines, ref int at)
+    {
+        var start = at;
+        var input = new List<string>();
+        for (at++; at < lines.Length && lines[at] != Separator; at++)
+            input.Add(lines[at]);
+        Assert.True(at < lines.Length, $"line {start + 1}: no {Separator} after the command");
+        at++;
+        var expected = new List<string>();
+        if (at < lines.Length && lines[at] == Separator)
+        {
+            for (at++; !(lines[at] == Separator && lines[at + 1] == Separator); at++)
+                expected.Add(lines[at]);
+            at += 2;
+        }
+        else
+        {
+            for (; at < lines.Length && lines[at].Length > 0; at++)
+                expected.Add(lines[at]);
+        }
+
+        var (command, arguments) = Parse(lines[start]);
+        return new TraceBlock(start + 1, command, arguments, string.Join('\n', input), string.Concat(expected.Select(l => l + "\n")));
+    }
+
+    private static (string Command, List<TraceArgument> Arguments) Parse(string line)
+    {
+        var arguments = new List<TraceArgument>();
+        var words = Words(line);
+        foreach (var word in words.Skip(1))
+        {
+            var equals = word.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 0)
+            {
+                arguments.Add(new TraceArgument(word, []));
+                continue;
+            }
+
+            var value = word[(equals + 1)..];
+            arguments.Add(new TraceArgument(word[..equals], value.StartsWith('(')
+                ? value[1..^1].Split([',', ' '], StringSplitOptions.RemoveEmptyEntries) : [value]));
+        }
+
+        return (words[0], arguments);
+    }
+
+    /// <summary>Splits at spaces outside of parentheses.</summary>
+    private static List<string> Words(string line)
+    {
+        var words = new List<string>();
+        var word = "";
+        var depth = 0;
+        foreach (var c in line + " ")
+        {
+            depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+            if (c != ' ' || depth > 0)
+            {
+                word += c;
+            }
+            else if (word.Length > 0)
+            {
+                words.Add(word);
+                word = "";
+            }
+        }
+
+        return words;
+    }
+}
