@@ -59,19 +59,8 @@ public sealed class PeerEndpoints(MemberStore members, ulong clusterId, Func<str
     private void WriteMembers(Utf8JsonWriter json)
     {
         json.WriteStartArray();
-        foreach (Member member in members.All())
-        {
-            json.WriteStartObject();
-            json.WriteNumber("id", member.Id);
-            WriteStrings(json, "peerURLs", member.PeerUrls);
-            if (member.IsLearner)
-                json.WriteBoolean("isLearner", true);
-            if (member.Name.Length != 0)
-                json.WriteString("name", member.Name);
-            if (member.ClientUrls.Count != 0)
-                WriteStrings(json, "clientURLs", member.ClientUrls);
-            json.WriteEndObject();
-        }
+        foreach (Member member in members.Members)
+            MemberJson.Write(json, member);
         json.WriteEndArray();
     }
 
@@ -81,13 +70,5 @@ public sealed class PeerEndpoints(MemberStore members, ulong clusterId, Func<str
         json.WriteBoolean("OK", true);
         json.WriteString("Now", time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture));
         json.WriteEndObject();
-    }
-
-    private static void WriteStrings(Utf8JsonWriter json, string name, IReadOnlyList<string> values)
-    {
-        json.WriteStartArray(name);
-        foreach (string value in values)
-            json.WriteStringValue(value);
-        json.WriteEndArray();
     }
 }

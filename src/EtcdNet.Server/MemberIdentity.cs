@@ -1,4 +1,5 @@
 using EtcdNet.Raft;
+using EtcdNet.Raft.Membership;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.Storage.WriteAhead;
 
@@ -10,8 +11,8 @@ internal static class MemberIdentity
     /// <summary>Ids of a new cluster of one, as etcd computes them.</summary>
     public static WalMetadata Of(MemberOptions options)
     {
-        ulong member = MemberStore.ComputeMemberId(options.PeerUrls, options.ClusterToken);
-        return new WalMetadata(member, MemberStore.ComputeClusterId([member]));
+        ulong member = MemberIds.OfMember(options.PeerUrls, options.ClusterToken);
+        return new WalMetadata(member, MemberIds.OfCluster([member]));
     }
 
     /// <summary>
@@ -24,7 +25,7 @@ internal static class MemberIdentity
         {
             Type = ConfChangeType.AddNode,
             NodeId = memberId,
-            Context = MemberStore.ToContextJson(new Member(memberId, "", options.PeerUrls, [], IsLearner: false)),
+            Context = MemberJson.WriteContext(new Member { Id = memberId, PeerUrls = options.PeerUrls }),
         };
         var entry = new Entry(EntryType.ConfChange, Term: 1, Index: 1, ConfChangeCodec.Encode(change));
         return (new HardState(Term: 1, Vote: 0, Commit: 1), entry);

@@ -26,6 +26,9 @@ public sealed record MemberOptions
     /// <summary>Silence after which a follower campaigns (<c>--election-timeout</c>); at least five heartbeats.</summary>
     public TimeSpan ElectionTimeout { get; init; } = TimeSpan.FromMilliseconds(1000);
 
+    /// <summary>Smallest lease TTL, seconds: one and a half election timeouts, rounded up. The same on every member.</summary>
+    public long LeaseTtlMin => (long)Math.Ceiling(1.5 * ElectionTimeout.TotalSeconds);
+
     /// <summary><c>--pre-vote</c>.</summary>
     public bool PreVote { get; init; } = true;
 

@@ -42,7 +42,7 @@ public sealed class RunningMember : IAsyncDisposable
         _log = log.ForContext<RunningMember>();
         _state = new ConsensusState(storage.MemberId, storage.ClusterId);
         _state.PublishConfiguration(storage.Configuration);
-        _state.PublishApplied(storage.Machine.AppliedIndex, storage.Machine.AppliedTerm);
+        _state.PublishApplied(storage.Machine.AppliedIndex, storage.Machine.ConsistentTerm);
 
         var node = new RaftNode(RaftOptions(log), storage.Entries);
         _loop = new RaftLoop(node, _state, _pending, options.HeartbeatInterval, time, log);
@@ -50,7 +50,7 @@ public sealed class RunningMember : IAsyncDisposable
             _state, _pending, new RequestIdGenerator(storage.MemberId, time.GetUtcNow()), _loop, options.Proposals, time);
         _reads = new ReadIndexGate(_state, _loop.ReadIndex, options.Proposals.RequestTimeout, time);
         var writer = new LogWriter(storage.Log, storage.Entries, Deliver);
-        Housekeeping = new Housekeeping(storage, _state, writer, options, time, log);
+        Housekeeping = new Housekeeping(storage, options);
         ulong committed = storage.Entries.InitialState().HardState.Commit;
         _applier = new Applier(storage.Machine, _state, _pending, _loop, Housekeeping, committed, time, log) { SlowApply = options.SlowApply };
         _threads = new ConsensusThreads(_loop, writer, _applier, fatal, log);
@@ -147,12 +147,11 @@ public sealed class RunningMember : IAsyncDisposable
         StateMachine.StateMachine machine = _storage.Machine;
         var router = new LeaseRouter(_leases, _reads, _state, forwarder: null, _time, new LeaseServiceOptions());
         return new MemberServices(
-            new KvService(machine.Store, _proposer, _reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax),
+            new KvService(machine, _proposer, _reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax),
             new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token),
             new LeaseService(_proposer, _reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token),
             new ClusterService(machine.Members, _reads, Headers),
-            new MaintenanceService(machine, _storage.Backend, _state, _proposer, _reads, Headers, Quota),
-            new HealthService());
+            new MaintenanceService(machine, _storage.Backend, _state, _proposer, _reads, Headers, Quota, _applier.Run));
     }
 
     private void Connect(LogWriter writer)

@@ -31,14 +31,14 @@ internal static class RpcTable
         Unary("/etcdserverpb.Cluster/MemberList", MemberListRequest.Parser, services.Cluster.MemberListAsync),
         Unary("/etcdserverpb.Maintenance/Alarm", AlarmRequest.Parser, services.Maintenance.AlarmAsync),
         Unary("/etcdserverpb.Maintenance/Status", StatusRequest.Parser, services.Maintenance.StatusAsync),
-        Unary("/etcdserverpb.Maintenance/Defragment", DefragmentRequest.Parser, services.Maintenance.DefragmentAsync),
+        Unary("/etcdserverpb.Maintenance/Defragment", DefragmentRequest.Parser, MaintenanceService.DefragmentAsync),
         Unary("/etcdserverpb.Maintenance/Hash", HashRequest.Parser, services.Maintenance.HashAsync),
         Unary("/etcdserverpb.Maintenance/HashKV", HashKVRequest.Parser, services.Maintenance.HashKvAsync),
         Unary("/etcdserverpb.Maintenance/MoveLeader", MoveLeaderRequest.Parser, services.Maintenance.MoveLeaderAsync),
-        Unary("/grpc.health.v1.Health/Check", HealthCheckRequest.Parser, services.Health.CheckAsync),
-        Unary("/grpc.health.v1.Health/List", HealthListRequest.Parser, services.Health.ListAsync),
+        Unary("/grpc.health.v1.Health/Check", HealthCheckRequest.Parser, HealthService.CheckAsync),
+        Unary("/grpc.health.v1.Health/List", HealthListRequest.Parser, HealthService.ListAsync),
         ServerStreaming("/grpc.health.v1.Health/Watch", HealthCheckRequest.Parser, (HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call) =>
-            services.Health.WatchAsync(request, responses, call)),
+            HealthService.WatchAsync(request, responses, call)),
     ];
 
     private static GrpcMethod Unary<TRequest, TResponse>(

@@ -1,8 +1,8 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Raft;
+using EtcdNet.Raft.Membership;
 using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Errors;
-using Google.Protobuf;
 using Serilog;
 
 namespace EtcdNet.Server.Consensus;
@@ -21,10 +21,12 @@ internal sealed class Applier
     private readonly IHousekeeping _housekeeping;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly Mailbox<Message> _inbox = new();
+    private readonly Mailbox<ApplierWork> _inbox = new();
+    private readonly List<Message> _messages = [];
     private readonly List<Settled> _settled = [];
-    private List<Message> _batch = [];
-    private ulong _catchUpTo;
+    private List<ApplierWork> _batch = [];
+    private ConfState _configuration;
+    private readonly ulong _catchUpTo;
     private bool _caughtUp;
 
     public Applier(
@@ -37,6 +39,7 @@ internal sealed class Applier
         _loop = loop;
         _housekeeping = housekeeping;
         _catchUpTo = committedAtStart;
+        _configuration = state.Configuration;
         _time = time;
         _log = log.ForContext<Applier>();
     }
@@ -54,7 +57,10 @@ internal sealed class Applier
     public Action<ulong> NewTermApplied { get; set; } = static _ => { };
 
     /// <summary>Queues committed entries.</summary>
-    public void Apply(Message work) => _inbox.Post(work);
+    public void Apply(Message work) => _inbox.Post(new ApplierWork(work, null));
+
+    /// <summary>Runs something on the applier's thread between two batches. False when it has stopped.</summary>
+    public bool Run(Action work) => _inbox.Post(new ApplierWork(null, work));
 
     /// <summary>Works until <see cref="Stop"/>.</summary>
     public void Run()
@@ -72,8 +78,15 @@ internal sealed class Applier
     public bool RunOnce()
     {
         bool worked = _inbox.TryTakeAll(ref _batch);
-        if (worked)
+        foreach (ApplierWork work in _batch)
+        {
+            if (work.Message is { } message)
+                _messages.Add(message);
+        }
+        if (_messages.Count > 0)
             ApplyBatch();
+        foreach (ApplierWork work in _batch)
+            work.Action?.Invoke();
         return _housekeeping.Step() || worked;
     }
 
@@ -83,7 +96,7 @@ internal sealed class Applier
         int count = 0;
         ulong index = 0, term = 0;
         _machine.BeginBatch();
-        foreach (Message message in _batch)
+        foreach (Message message in _messages)
         {
             IReadOnlyList<Entry> entries = message.Entries;
             count += entries.Count;
@@ -95,8 +108,9 @@ internal sealed class Applier
         _state.PublishApplied(index, term);
         Settle();
         Applied();
-        foreach (Message message in _batch)
+        foreach (Message message in _messages)
             Respond(message);
+        _messages.Clear();
         ReportCaughtUp();
         WarnWhenSlow(started, count);
     }
@@ -125,10 +139,18 @@ internal sealed class Applier
 
     private void ApplyConfChange(in Entry entry)
     {
-        ConfChangeV2 change = ConfChangeCodec.DecodeEntry(entry)
-            ?? throw new InvalidOperationException($"entry {entry.Index} of type {entry.Type} holds no configuration change");
-        _machine.ApplyConfChange(entry.Index, entry.Term, change);
-        _loop.ConfChangeApplied(change);
+        if (entry.Type != EntryType.ConfChange)
+            throw new UnknownEntryException(entry.Index, $"a configuration change of type {entry.Type}, which etcd never proposes");
+        var change = Protocol.Raftpb.ConfChange.Parser.ParseFrom(entry.Data.Span);
+        // A change that does not fit is still handed to Raft, for nobody: every member counts the same changes.
+        EtcdError? refusal = _machine.Members.Judge(change);
+        if (refusal is not null)
+            _log.Warning("configuration change at entry {Index} is refused: {Reason}", entry.Index, refusal.Message);
+        ulong subject = refusal is null ? change.NodeId : 0;
+        ConfChangeV2 forRaft = (ConfChangeCodec.Decode(entry.Data) with { NodeId = subject }).AsV2();
+        _configuration = ConfStateChange.After(_configuration, forRaft);
+        _machine.ApplyConfChange(entry.Index, entry.Term, change, ConfStateCodec.Encode(_configuration));
+        _loop.ConfChangeApplied(forRaft);
     }
 
     private void Settle()
@@ -166,6 +188,8 @@ internal sealed class Applier
         SlowApplies++;
         _log.Warning("apply request took too long; took {Took} for {Count} entries, expected {Expected} each", took, count, SlowApply);
     }
+
+    private readonly record struct ApplierWork(Message? Message, Action? Action);
 
     private readonly record struct Settled(PendingProposal Pending, ApplyResult Result);
 }

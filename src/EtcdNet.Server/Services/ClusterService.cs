@@ -24,7 +24,7 @@ public sealed class ClusterService
         if (request.Linearizable)
             await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
         var response = new MemberListResponse { Header = _headers.Header(0) };
-        foreach (StateMachine.Cluster.Member member in _members.All())
+        foreach (StateMachine.Cluster.Member member in _members.Members)
             response.Members.Add(ToMessage(member));
         return response;
     }

@@ -7,11 +7,11 @@ namespace EtcdNet.Server.Services;
 /// <summary>
 /// grpc.health.v1.Health: the whole server under the empty name, serving from the moment it answers at all until it stops.
 /// </summary>
-public sealed class HealthService
+public static class HealthService
 {
     /// <summary>One status.</summary>
     /// <exception cref="EtcdException">NotFound for any other service name.</exception>
-    public ValueTask<HealthCheckResponse> CheckAsync(HealthCheckRequest request, CallContext call)
+    public static ValueTask<HealthCheckResponse> CheckAsync(HealthCheckRequest request, CallContext call)
     {
         if (request.Service.Length != 0)
             throw new EtcdException(GrpcStatus.NotFound, "unknown service");
@@ -19,7 +19,7 @@ public sealed class HealthService
     }
 
     /// <summary>All statuses.</summary>
-    public ValueTask<HealthListResponse> ListAsync(HealthListRequest request, CallContext call)
+    public static ValueTask<HealthListResponse> ListAsync(HealthListRequest request, CallContext call)
     {
         var response = new HealthListResponse();
         response.Statuses.Add("", Serving());
@@ -27,7 +27,7 @@ public sealed class HealthService
     }
 
     /// <summary>The status now and at every change; it changes only by the end of the stream.</summary>
-    public async Task WatchAsync(HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call)
+    public static async Task WatchAsync(HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call)
     {
         HealthCheckResponse status = request.Service.Length == 0
             ? Serving()

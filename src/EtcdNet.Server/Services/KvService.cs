@@ -2,6 +2,7 @@ using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Consensus;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc;
+using EtcdNet.StateMachine.Txn;
 using Google.Protobuf;
 
 namespace EtcdNet.Server.Services;
@@ -17,6 +18,7 @@ public sealed class KvService
     private static readonly CancellationToken NotCancelled = CancellationToken.None;
 
     private readonly MvccStore _store;
+    private readonly TxnApplier _txns;
     private readonly IProposer _proposer;
     private readonly IReadIndexGate _reads;
     private readonly HeaderSource _headers;
@@ -24,7 +26,7 @@ public sealed class KvService
     private readonly CompactionWaits _compactions;
     private readonly int _txnOpsMax;
 
-    /// <param name="store">What is read.</param>
+    /// <param name="machine">What is read.</param>
     /// <param name="proposer">Where writes go.</param>
     /// <param name="reads">Makes reads linearizable.</param>
     /// <param name="headers">Fills in who answered.</param>
@@ -32,10 +34,11 @@ public sealed class KvService
     /// <param name="compactions">Tells when a compaction has given its space back.</param>
     /// <param name="txnOpsMax">Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</param>
     internal KvService(
-        MvccStore store, IProposer proposer, IReadIndexGate reads, HeaderSource headers, QuotaGuard quota,
+        StateMachine.StateMachine machine, IProposer proposer, IReadIndexGate reads, HeaderSource headers, QuotaGuard quota,
         CompactionWaits compactions, int txnOpsMax)
     {
-        _store = store;
+        _store = machine.Store;
+        _txns = machine.Txns;
         _proposer = proposer;
         _reads = reads;
         _headers = headers;
@@ -48,7 +51,7 @@ public sealed class KvService
     /// <exception cref="EtcdException">EmptyKey, InvalidSortOption, Compacted, FutureRev; no leader or time-out when linearizable.</exception>
     public ValueTask<RangeResponse> RangeAsync(RangeRequest request, CallContext call)
     {
-        RequestChecks.CheckRange(request);
+        RequestChecks.Check(request);
         if (request.Serializable)
             return new(ReadRange(request));
         ValueTask confirmed = _reads.WaitAsync(call.Cancellation);
@@ -65,7 +68,7 @@ public sealed class KvService
     /// <exception cref="EtcdException">EmptyKey, ValueProvided, LeaseProvided, KeyNotFound, LeaseNotFound, NoSpace and those of every write.</exception>
     public ValueTask<PutResponse> PutAsync(PutRequest request, CallContext call)
     {
-        RequestChecks.CheckPut(request);
+        RequestChecks.Check(request);
         _quota.CheckPut(request);
         return Answer(_proposer.ProposeAsync(new InternalRaftRequest { Put = request }, NotCancelled));
 
@@ -81,7 +84,7 @@ public sealed class KvService
     /// <exception cref="EtcdException">EmptyKey and those of every write.</exception>
     public async ValueTask<DeleteRangeResponse> DeleteRangeAsync(DeleteRangeRequest request, CallContext call)
     {
-        RequestChecks.CheckDeleteRange(request);
+        RequestChecks.Check(request);
         IMessage outcome = await _proposer
             .ProposeAsync(new InternalRaftRequest { DeleteRange = request }, NotCancelled).ConfigureAwait(false);
         var response = (DeleteRangeResponse)outcome;
@@ -93,13 +96,13 @@ public sealed class KvService
     /// <exception cref="EtcdException">TooManyOps, DuplicateKey, EmptyKey, KeyNotFound, …: surface section 1.3.</exception>
     public async ValueTask<TxnResponse> TxnAsync(TxnRequest request, CallContext call)
     {
-        RequestChecks.CheckTxn(request, _txnOpsMax);
+        RequestChecks.Check(request, _txnOpsMax);
         TxnResponse response;
         if (RequestChecks.IsReadOnly(request))
         {
             if (!RequestChecks.IsSerializable(request))
                 await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
-            response = _store.ReadTxn(request);
+            response = _txns.Read(request);
         }
         else
         {

@@ -3,6 +3,7 @@ using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Consensus;
 using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Errors;
+using EtcdNet.StateMachine.Mvcc;
 
 namespace EtcdNet.Server.Services;
 
@@ -16,10 +17,11 @@ public sealed class MaintenanceService
     private readonly IReadIndexGate _reads;
     private readonly HeaderSource _headers;
     private readonly QuotaGuard _quota;
+    private readonly Func<Action, bool> _runOnApplier;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        HeaderSource headers, QuotaGuard quota)
+        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier)
     {
         _machine = machine;
         _backend = backend;
@@ -28,6 +30,7 @@ public sealed class MaintenanceService
         _reads = reads;
         _headers = headers;
         _quota = quota;
+        _runOnApplier = runOnApplier;
     }
 
     /// <summary>The state of the answering member, without asking anybody else.</summary>
@@ -51,7 +54,7 @@ public sealed class MaintenanceService
         };
         if (status.Leader == 0)
             response.Errors.Add(EtcdError.NoLeader.Message);
-        foreach (AlarmMember alarm in _machine.Alarms.All())
+        foreach (AlarmMember alarm in _machine.Alarms.Get(AlarmType.None))
             response.Errors.Add($"memberID:{alarm.MemberID} alarm:{AlarmName(alarm.Alarm)} ");
         return new(response);
     }
@@ -68,10 +71,14 @@ public sealed class MaintenanceService
     }
 
     /// <summary>Hash over the whole state of this member.</summary>
-    public ValueTask<HashResponse> HashAsync(HashRequest request, CallContext call)
+    public async ValueTask<HashResponse> HashAsync(HashRequest request, CallContext call)
     {
-        (uint hash, long revision) = _machine.Hash();
-        return new(new HashResponse { Header = _headers.Header(revision), Hash = hash });
+        var done = new TaskCompletionSource<(uint Hash, long Revision)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool taken = _runOnApplier(() => done.TrySetResult((_machine.Hash(), _machine.Store.CurrentRevision)));
+        if (!taken)
+            throw EtcdError.Stopped.ToException();
+        (uint hash, long revision) = await done.Task.WaitAsync(call.Cancellation).ConfigureAwait(false);
+        return new HashResponse { Header = _headers.Header(revision), Hash = hash };
     }
 
     /// <summary>Hash over the keys at a revision; equal on all members, and equal to etcd's for the same history.</summary>
@@ -79,13 +86,13 @@ public sealed class MaintenanceService
     public async ValueTask<HashKVResponse> HashKvAsync(HashKVRequest request, CallContext call)
     {
         await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
-        StateMachine.Mvcc.KvHash hash = _machine.Store.HashKv(request.Revision);
+        KvHashResult hash = _machine.HashKv(request.Revision);
         return new HashKVResponse
         {
             Header = _headers.Header(hash.CurrentRevision),
             Hash = hash.Hash,
             CompactRevision = hash.CompactRevision,
-            HashRevision = hash.HashRevision,
+            HashRevision = hash.Revision,
         };
     }
 
@@ -93,7 +100,7 @@ public sealed class MaintenanceService
     /// Space is given back all the time, in slices, while reads and writes go on; there is nothing to wait for (the
     /// answer has no header, like etcd's).
     /// </summary>
-    public ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call) => new(new DefragmentResponse());
+    public static ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call) => new(new DefragmentResponse());
 
     /// <summary>A cluster of one has nobody to hand the lead to.</summary>
     /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee.</exception>

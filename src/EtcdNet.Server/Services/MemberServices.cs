@@ -6,6 +6,5 @@ namespace EtcdNet.Server.Services;
 /// <param name="Lease">etcdserverpb.Lease.</param>
 /// <param name="Cluster">etcdserverpb.Cluster.</param>
 /// <param name="Maintenance">etcdserverpb.Maintenance.</param>
-/// <param name="Health">grpc.health.v1.Health.</param>
 public sealed record MemberServices(
-    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance, HealthService Health);
+    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance);
