@@ -153,7 +153,8 @@ public sealed partial class GrpcCall
 
     internal void Abort() => _lifetime.Abort();
 
-    internal Task StartResponseAsync() => _responseBody.StartAsync(Cancellation);
+    /// <summary>Sends the response headers; starting the response alone leaves them in Kestrel's buffer.</summary>
+    internal ValueTask<FlushResult> SendHeadersAsync() => ResponseBody.FlushAsync(Cancellation);
 
     private static ObjectDisposedException Ended() => new(nameof(GrpcCall), "the call has ended");
 

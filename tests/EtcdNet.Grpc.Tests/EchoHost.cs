@@ -22,6 +22,7 @@ internal sealed class EchoHost : IAsyncDisposable
     private readonly ConcurrentDictionary<ByteString, ByteString> _values = new();
     private int _watches;
     private int _waits;
+    private int _snapshots;
 
     private EchoHost(GrpcServerOptions options, IEnumerable<GrpcEndpoint> endpoints)
     {
@@ -32,6 +33,11 @@ internal sealed class EchoHost : IAsyncDisposable
     public GrpcServerOptions Options { get; }
 
     public GrpcHost Host { get; }
+
+    /// <summary>Lets the calls of <see cref="Wait"/> go.</summary>
+    public TaskCompletionSource Gate { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public int SnapshotsWritten => Volatile.Read(ref _snapshots);
 
     public int OpenWatches => Volatile.Read(ref _watches);
 
@@ -106,8 +112,8 @@ internal sealed class EchoHost : IAsyncDisposable
         Interlocked.Increment(ref _waits);
         try
         {
-            await Task.Delay(Timeout.Infinite, call.Cancellation);
-            throw new InvalidOperationException("unreachable");
+            await Gate.Task.WaitAsync(call.Cancellation);
+            return new RangeResponse { Count = 7 };
         }
         finally
         {
@@ -132,7 +138,7 @@ internal sealed class EchoHost : IAsyncDisposable
     }
 
     /// <summary>As many responses as the header key "count" says, each with a blob of "size" bytes.</summary>
-    private static async Task SnapshotAsync(SnapshotRequest request, GrpcCall call, GrpcWriter<SnapshotResponse> writer)
+    private async Task SnapshotAsync(SnapshotRequest request, GrpcCall call, GrpcWriter<SnapshotResponse> writer)
     {
         int count = int.Parse(call.Metadata("count") ?? "3");
         int size = int.Parse(call.Metadata("size") ?? "10");
@@ -140,7 +146,11 @@ internal sealed class EchoHost : IAsyncDisposable
             throw new GrpcStatusException(GrpcStatusCode.FailedPrecondition, "no snapshot");
         var message = new SnapshotResponse { Blob = ByteString.CopyFrom(new byte[size]) };
         for (int i = 0; i < count; i++)
+        {
             await writer.WriteAsync(message);
+            Interlocked.Increment(ref _snapshots);
+        }
+
         if (call.Metadata("fail") is { } text)
             throw new GrpcStatusException(GrpcStatusCode.DataLoss, text);
     }

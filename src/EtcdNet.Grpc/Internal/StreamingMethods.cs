@@ -65,7 +65,7 @@ internal sealed class DuplexMethod<TRequest, TResponse>(
 {
     protected override async Task RunAsync(GrpcCall call)
     {
-        await call.StartResponseAsync().ConfigureAwait(false);
+        await call.SendHeadersAsync().ConfigureAwait(false);
         var writer = new GrpcWriter<TResponse>(call);
         try
         {

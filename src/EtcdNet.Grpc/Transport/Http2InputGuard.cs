@@ -8,15 +8,14 @@ namespace EtcdNet.Grpc.Transport;
 
 /// <summary>
 /// Stands between the connection and Kestrel's HTTP/2 reader. It follows the frames, repairs <c>:authority</c> values that
-/// Kestrel would refuse (see <see cref="AuthorityRepair"/>) and counts the client's pings (see <see cref="PingPolicy"/>).
+/// Kestrel would refuse (see <see cref="AuthorityRepair"/>) and counts the client's _pings (see <see cref="PingPolicy"/>).
 /// </summary>
 /// <remarks>
 /// Only bytes that are "clear" are shown to Kestrel: a header block is held back until it is complete, so that it can be
 /// changed in place even when it is spread over CONTINUATION frames or reads. All else passes as it comes. Anything that
 /// is not plain HTTP/2, or a header block beyond the limit, switches the guard off: judging it is Kestrel's business.
 /// </remarks>
-internal sealed class Http2InputGuard(PipeReader inner, PingPolicy pings, Http2OutputGuard output, int maxHeaderBlock)
-    : PipeReader
+internal sealed class Http2InputGuard : PipeReader
 {
     private const int FrameHeaderSize = 9;
     private const byte TypeHeaders = 1;
@@ -30,6 +29,10 @@ internal sealed class Http2InputGuard(PipeReader inner, PingPolicy pings, Http2O
     private static readonly byte[] TooManyPings =
         [0, 0, 22, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0xb, .. "too_many_pings"u8];
 
+    private readonly PipeReader _inner;
+    private readonly PingPolicy _pings;
+    private readonly Http2OutputGuard _output;
+    private readonly int _maxHeaderBlock;
     private ReadOnlySequence<byte> _buffer;
     private SequencePosition _shownEnd;
     private long _clear;
@@ -37,49 +40,58 @@ internal sealed class Http2InputGuard(PipeReader inner, PingPolicy pings, Http2O
     private bool _prefaceSeen;
     private bool _off;
 
+    public Http2InputGuard(PipeReader inner, PingPolicy pings, Http2OutputGuard output, int maxHeaderBlock)
+    {
+        _inner = inner;
+        _pings = pings;
+        _output = output;
+        _maxHeaderBlock = maxHeaderBlock;
+        output.Shut = inner.CancelPendingRead;
+    }
+
     public override bool TryRead(out ReadResult result)
     {
-        if (!inner.TryRead(out result))
+        if (!_inner.TryRead(out result))
             return false;
         if (Show(ref result))
             return true;
-        inner.AdvanceTo(result.Buffer.Start, _buffer.End);
+        _inner.AdvanceTo(result.Buffer.Start, _buffer.End);
         return false;
     }
 
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
-        if (output.IsShut)
+        if (_output.IsShut)
             return ValueTask.FromResult(new ReadResult(default, isCanceled: false, isCompleted: true));
-        var reading = inner.ReadAsync(cancellationToken);
+        var reading = _inner.ReadAsync(cancellationToken);
         if (!reading.IsCompletedSuccessfully)
             return WaitAsync(reading, cancellationToken);
         var result = reading.Result;
         if (Show(ref result))
             return ValueTask.FromResult(result);
-        inner.AdvanceTo(result.Buffer.Start, _buffer.End);
-        return WaitAsync(inner.ReadAsync(cancellationToken), cancellationToken);
+        _inner.AdvanceTo(result.Buffer.Start, _buffer.End);
+        return WaitAsync(_inner.ReadAsync(cancellationToken), cancellationToken);
     }
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
-        if (output.IsShut && _buffer.IsEmpty)
+        if (_output.IsShut && _buffer.IsEmpty)
             return;
         _clear -= _buffer.Slice(_buffer.Start, consumed).Length;
         // Whoever looked at all that was shown waits for more, and more comes only when what is held back is looked at too.
         bool lookedAtAll = _buffer.Slice(examined).Length == _buffer.Slice(_shownEnd).Length;
         var end = lookedAtAll ? _buffer.End : examined;
         _buffer = default;
-        inner.AdvanceTo(consumed, end);
+        _inner.AdvanceTo(consumed, end);
     }
 
-    public override void CancelPendingRead() => inner.CancelPendingRead();
+    public override void CancelPendingRead() => _inner.CancelPendingRead();
 
-    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+    public override void Complete(Exception? exception = null) => _inner.Complete(exception);
 
-    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+    public override ValueTask CompleteAsync(Exception? exception = null) => _inner.CompleteAsync(exception);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading, CancellationToken cancellationToken)
@@ -89,14 +101,22 @@ internal sealed class Http2InputGuard(PipeReader inner, PingPolicy pings, Http2O
             var result = await reading.ConfigureAwait(false);
             if (Show(ref result))
                 return result;
-            inner.AdvanceTo(result.Buffer.Start, _buffer.End);
-            reading = inner.ReadAsync(cancellationToken);
+            _inner.AdvanceTo(result.Buffer.Start, _buffer.End);
+            reading = _inner.ReadAsync(cancellationToken);
         }
     }
 
     /// <summary>Cuts the result to what is clear. False when that is nothing and there is more to come.</summary>
     private bool Show(ref ReadResult result)
     {
+        if (_output.IsShut)
+        {
+            _inner.AdvanceTo(result.Buffer.End);
+            _buffer = default;
+            result = new ReadResult(default, isCanceled: false, isCompleted: true);
+            return true;
+        }
+
         _buffer = result.Buffer;
         if (!_off && !result.IsCompleted)
             Scan();
@@ -153,8 +173,8 @@ internal sealed class Http2InputGuard(PipeReader inner, PingPolicy pings, Http2O
         int length = PayloadLength(header);
         if (header[3] == TypeHeaders)
             return ScanHeaderBlock(ref reader);
-        if (header[3] == TypePing && (header[4] & FlagAck) == 0 && pings.PingArrived())
-            output.SendAway(TooManyPings);
+        if (header[3] == TypePing && (header[4] & FlagAck) == 0 && _pings.PingArrived())
+            _output.SendAway(TooManyPings);
         reader.Advance(FrameHeaderSize);
         _skip = length;
         return true;
@@ -169,7 +189,7 @@ internal sealed class Http2InputGuard(PipeReader inner, PingPolicy pings, Http2O
         bool last = false;
         while (!last)
         {
-            if (ahead.Consumed - reader.Consumed > maxHeaderBlock)
+            if (ahead.Consumed - reader.Consumed > _maxHeaderBlock)
             {
                 _off = true;
                 return false;
@@ -178,7 +198,7 @@ internal sealed class Http2InputGuard(PipeReader inner, PingPolicy pings, Http2O
             if (!ahead.TryCopyTo(header))
                 return false;
             int length = PayloadLength(header);
-            if ((!first && header[3] != TypeContinuation) || length > maxHeaderBlock)
+            if ((!first && header[3] != TypeContinuation) || length > _maxHeaderBlock)
             {
                 _off = true;
                 return false;

@@ -20,6 +20,9 @@ internal sealed class Http2OutputGuard(PipeWriter inner) : PipeWriter
     /// <summary>True once the GOAWAY has been written.</summary>
     public bool IsShut => Volatile.Read(ref _sink) is not null;
 
+    /// <summary>Called once, when the GOAWAY has been written: the reading side has to end.</summary>
+    public Action? Shut { get; set; }
+
     /// <summary>Asks for a GOAWAY (a whole frame) with the next flush. May be called from any thread.</summary>
     public void SendAway(byte[] goAway) => Volatile.Write(ref _goAway, goAway);
 
@@ -37,14 +40,14 @@ internal sealed class Http2OutputGuard(PipeWriter inner) : PipeWriter
     {
         if (_sink is not null)
             return ValueTask.FromResult(new FlushResult(isCanceled: false, isCompleted: true));
-        if (Volatile.Read(ref _goAway) is { } goAway)
-        {
-            goAway.CopyTo(inner.GetSpan(goAway.Length));
-            inner.Advance(goAway.Length);
-            Volatile.Write(ref _sink, new byte[4096]);
-        }
-
-        return inner.FlushAsync(cancellationToken);
+        if (Volatile.Read(ref _goAway) is not { } goAway)
+            return inner.FlushAsync(cancellationToken);
+        goAway.CopyTo(inner.GetSpan(goAway.Length));
+        inner.Advance(goAway.Length);
+        Volatile.Write(ref _sink, new byte[4096]);
+        var flush = inner.FlushAsync(cancellationToken);
+        Shut?.Invoke();
+        return flush;
     }
 
     public override void CancelPendingFlush() => inner.CancelPendingFlush();
