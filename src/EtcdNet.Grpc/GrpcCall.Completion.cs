@@ -37,7 +37,7 @@ public sealed partial class GrpcCall
     /// <summary>Ends the call with the status that an exception of the handler stands for.</summary>
     internal void Fail(Exception error)
     {
-        if (error is GrpcStatusException status)
+        if ((error as GrpcStatusException ?? _host.Options.TranslateError?.Invoke(error)) is { } status)
         {
             Complete(status.Code, status.Message);
             return;

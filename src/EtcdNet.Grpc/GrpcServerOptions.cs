@@ -38,6 +38,12 @@ public sealed class GrpcServerOptions
     /// <summary>Metrics and logs hook.</summary>
     public IGrpcObserver? Observer { get; init; }
 
+    /// <summary>
+    /// What an exception of a handler means to the client, for services that have errors of their own; null leaves it to
+    /// the rules for any exception.
+    /// </summary>
+    public Func<Exception, GrpcStatusException?>? TranslateError { get; init; }
+
     /// <summary>The clock of deadlines and ping intervals.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

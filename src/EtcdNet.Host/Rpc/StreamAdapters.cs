@@ -1,3 +1,4 @@
+using System.Buffers;
 using EtcdNet.Grpc;
 using EtcdNet.Server.Services;
 using Google.Protobuf;
@@ -12,8 +13,51 @@ internal sealed class RequestStream<T>(GrpcReader<T> reader) : IRequestStream<T>
 }
 
 /// <summary>The answers of a service, for a gRPC stream.</summary>
-internal sealed class ResponseStream<T>(GrpcWriter<T> writer) : IResponseStream<T>
+internal sealed class ResponseStream<T>(GrpcWriter<T> writer) : IResponseStream<T>, IRawResponseStream
     where T : class, IMessage<T>
 {
-    public ValueTask WriteAsync(T message, CancellationToken cancellation) => writer.WriteAsync(message, cancellation);
+    // What may wait in the connection's buffer before the writer has to wait for the client's window.
+    private const int UnflushedBytesMax = 64 << 10;
+
+    private long _unflushed;
+
+    public ValueTask WriteAsync(T message, CancellationToken cancellation)
+    {
+        _unflushed = 0;
+        return writer.WriteAsync(message, cancellation);
+    }
+
+    public ValueTask WriteRawAsync(ReadOnlyMemory<byte> head, ReadOnlyMemory<byte> body, CancellationToken cancellation)
+    {
+        writer.AppendRaw(Join(head, body));
+        _unflushed += head.Length + body.Length;
+        return _unflushed < UnflushedBytesMax ? ValueTask.CompletedTask : FlushAsync(cancellation);
+    }
+
+    public ValueTask FlushAsync(CancellationToken cancellation)
+    {
+        _unflushed = 0;
+        return writer.FlushAsync(cancellation);
+    }
+
+    private static ReadOnlySequence<byte> Join(ReadOnlyMemory<byte> head, ReadOnlyMemory<byte> body)
+    {
+        if (body.IsEmpty)
+            return new ReadOnlySequence<byte>(head);
+        var first = new Segment(head, 0);
+        var last = new Segment(body, head.Length);
+        first.Append(last);
+        return new ReadOnlySequence<byte>(first, 0, last, body.Length);
+    }
+
+    private sealed class Segment : ReadOnlySequenceSegment<byte>
+    {
+        public Segment(ReadOnlyMemory<byte> bytes, long start)
+        {
+            Memory = bytes;
+            RunningIndex = start;
+        }
+
+        public void Append(Segment next) => Next = next;
+    }
 }
