@@ -1,0 +1,128 @@
+using EtcdNet.Host.Logging;
+using Serilog.Events;
+
+namespace EtcdNet.Host.Configuration;
+
+/// <summary>
+/// The checked configuration of a member: what the flags, the environment or the file say, typed. Flags that are not built
+/// yet have no property: their value is always the default.
+/// </summary>
+public sealed record EtcdOptions
+{
+    /// <summary>Name of this member.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Directory of the data; <c>{name}.etcdnet</c> unless given.</summary>
+    public required string DataDir { get; init; }
+
+    /// <summary>URLs for clients.</summary>
+    public required IReadOnlyList<EtcdUrl> ListenClientUrls { get; init; }
+
+    /// <summary>URLs that clients are told.</summary>
+    public required IReadOnlyList<EtcdUrl> AdvertiseClientUrls { get; init; }
+
+    /// <summary>URLs for members.</summary>
+    public required IReadOnlyList<EtcdUrl> ListenPeerUrls { get; init; }
+
+    /// <summary>URLs that members are told.</summary>
+    public required IReadOnlyList<EtcdUrl> InitialAdvertisePeerUrls { get; init; }
+
+    /// <summary>Further URLs for metrics and health; may be empty.</summary>
+    public required IReadOnlyList<EtcdUrl> ListenMetricsUrls { get; init; }
+
+    /// <summary>Members of a new cluster; see <see cref="InitialCluster.VerifyBootstrap"/>.</summary>
+    public required InitialCluster InitialCluster { get; init; }
+
+    /// <summary>False when the member joins an existing cluster.</summary>
+    public required bool IsNewCluster { get; init; }
+
+    /// <summary>Text that goes into the ids of a new cluster.</summary>
+    public required string InitialClusterToken { get; init; }
+
+    /// <summary>One raft tick.</summary>
+    public required TimeSpan HeartbeatInterval { get; init; }
+
+    /// <summary>Time without a leader until an election.</summary>
+    public required TimeSpan ElectionTimeout { get; init; }
+
+    /// <summary>The same in ticks, rounded down as in etcd; at least 5.</summary>
+    public int ElectionTicks => (int)(ElectionTimeout / HeartbeatInterval);
+
+    /// <summary>Entries applied between two snapshots.</summary>
+    public required ulong SnapshotCount { get; init; }
+
+    /// <summary>Most operations in a branch of a transaction.</summary>
+    public required long MaxTxnOps { get; init; }
+
+    /// <summary>Largest request, in bytes.</summary>
+    public required long MaxRequestBytes { get; init; }
+
+    /// <summary>Most streams on one connection.</summary>
+    public required uint MaxConcurrentStreams { get; init; }
+
+    /// <summary>Shortest time between pings of a client.</summary>
+    public required TimeSpan GrpcKeepaliveMinTime { get; init; }
+
+    /// <summary>Time between pings of the server; zero for none.</summary>
+    public required TimeSpan GrpcKeepaliveInterval { get; init; }
+
+    /// <summary>Time to wait for the answer to such a ping.</summary>
+    public required TimeSpan GrpcKeepaliveTimeout { get; init; }
+
+    /// <summary>As given: 0 means the default, negative no limit; <see cref="EffectiveQuotaBytes"/> says what holds.</summary>
+    public required long QuotaBackendBytes { get; init; }
+
+    /// <summary>Size of the store that raises NOSPACE, in bytes; null for no limit.</summary>
+    public long? EffectiveQuotaBytes => QuotaBackendBytes switch { 0 => QuotaDefaultBytes, < 0 => null, _ => QuotaBackendBytes };
+
+    /// <summary>2 GiB, the quota when none is given.</summary>
+    public const long QuotaDefaultBytes = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>Time between progress notifications of an idle watch.</summary>
+    public required TimeSpan WatchProgressNotifyInterval { get; init; }
+
+    /// <summary>A longer apply is logged.</summary>
+    public required TimeSpan WarningApplyDuration { get; init; }
+
+    /// <summary>A longer unary request is logged.</summary>
+    public required TimeSpan WarningUnaryRequestDuration { get; init; }
+
+    /// <summary>Do not wait for the disk.</summary>
+    public required bool UnsafeNoFsync { get; init; }
+
+    /// <summary>Ask for votes before an election.</summary>
+    public required bool PreVote { get; init; }
+
+    /// <summary>Refuse changes of membership that would lose the quorum.</summary>
+    public required bool StrictReconfigCheck { get; init; }
+
+    /// <summary>Serve the JSON gateway.</summary>
+    public required bool EnableGrpcGateway { get; init; }
+
+    /// <summary>SO_REUSEPORT on listeners.</summary>
+    public required bool SocketReusePort { get; init; }
+
+    /// <summary>SO_REUSEADDR on listeners.</summary>
+    public required bool SocketReuseAddress { get; init; }
+
+    /// <summary>Histograms per RPC as well.</summary>
+    public required bool ExtensiveMetrics { get; init; }
+
+    /// <summary>Origins that browsers may call from; holds <c>*</c> for all.</summary>
+    public required IReadOnlySet<string> Cors { get; init; }
+
+    /// <summary>Host names accepted without TLS; holds <c>*</c> for all.</summary>
+    public required IReadOnlySet<string> HostWhitelist { get; init; }
+
+    /// <summary>Least level that is logged.</summary>
+    public required LogEventLevel LogLevel { get; init; }
+
+    /// <summary>Form of the log lines.</summary>
+    public required LogFormat LogFormat { get; init; }
+
+    /// <summary>default, stderr, stdout or paths.</summary>
+    public required IReadOnlyList<string> LogOutputs { get; init; }
+
+    /// <summary>Feature gates.</summary>
+    public required FeatureGates FeatureGates { get; init; }
+}

@@ -1,0 +1,60 @@
+using System.Collections.Frozen;
+
+namespace EtcdNet.Host.Configuration;
+
+/// <summary>The feature gates of etcd 3.6 and 3.7 and which of them are on.</summary>
+public sealed class FeatureGates
+{
+    private const string AllAlpha = "AllAlpha";
+    private const string AllBeta = "AllBeta";
+
+    private FeatureGates(FrozenDictionary<string, bool> enabled) => Enabled = enabled;
+
+    /// <summary>Every gate with its stage (ALPHA or BETA) and default.</summary>
+    public static IReadOnlyList<(string Name, string Stage, bool Default)> Known { get; } =
+    [
+        (AllAlpha, "ALPHA", false),
+        (AllBeta, "BETA", false),
+        ("CompactHashCheck", "ALPHA", false),
+        ("FastLeaseKeepAlive", "BETA", true),
+        ("InitialCorruptCheck", "ALPHA", false),
+        ("LeaseCheckpoint", "ALPHA", false),
+        ("LeaseCheckpointPersist", "ALPHA", false),
+        ("PriorityRequest", "ALPHA", false),
+        ("SetMemberLocalAddr", "ALPHA", false),
+        ("StopGRPCServiceOnDefrag", "ALPHA", false),
+        ("TxnModeWriteWithSharedBuffer", "BETA", true),
+    ];
+
+    /// <summary>State of every gate.</summary>
+    public FrozenDictionary<string, bool> Enabled { get; }
+
+    /// <summary>Reads <c>Name=bool,…</c>. A gate named by itself outranks AllAlpha and AllBeta.</summary>
+    /// <exception cref="ConfigurationException">Unknown gate, wrong value, or a combination that is not allowed or not built yet.</exception>
+    public static FeatureGates Parse(string text)
+    {
+        var given = new Dictionary<string, bool>(StringComparer.Ordinal);
+        foreach (var part in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            var pair = part.Split('=', 2, StringSplitOptions.TrimEntries);
+            if (pair.Length != 2) throw new ConfigurationException($"missing bool value for {pair[0]}");
+            if (!GoValue.TryParseBool(pair[1], out var on)) throw new ConfigurationException($"invalid value of {pair[0]}: {pair[1]}, it must be true or false");
+            if (Known.All(gate => gate.Name != pair[0])) throw new ConfigurationException($"unrecognized feature gate: {pair[0]}");
+            given[pair[0]] = on;
+        }
+        var enabled = Known.ToFrozenDictionary(gate => gate.Name, gate => Effective(gate, given));
+        if (enabled["LeaseCheckpointPersist"] && !enabled["LeaseCheckpoint"])
+            throw new ConfigurationException("enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint");
+        var notBuilt = Known.Where(gate => gate.Name is not (AllAlpha or AllBeta) && enabled[gate.Name] != gate.Default).Select(gate => gate.Name).ToArray();
+        if (notBuilt.Length > 0)
+            throw new ConfigurationException($"feature gates not built yet in this release of EtcdNet, only their default is accepted: {string.Join(", ", notBuilt)}");
+        return new FeatureGates(enabled);
+    }
+
+    private static bool Effective((string Name, string Stage, bool Default) gate, Dictionary<string, bool> given)
+    {
+        if (given.TryGetValue(gate.Name, out var on)) return on;
+        if (gate.Name is AllAlpha or AllBeta) return gate.Default;
+        return given.TryGetValue(gate.Stage == "ALPHA" ? AllAlpha : AllBeta, out var all) ? all : gate.Default;
+    }
+}

@@ -1,0 +1,70 @@
+using EtcdNet.Host.Logging;
+
+namespace EtcdNet.Host.Configuration;
+
+/// <summary>Turns the texts of the flags into <see cref="EtcdOptions"/>.</summary>
+public static class OptionsReader
+{
+    private const string DefaultName = "default";
+
+    /// <summary>Reads <paramref name="values"/>, whose old names are already resolved.</summary>
+    /// <exception cref="ConfigurationException">A value is wrong in itself; what depends on others is <see cref="OptionsValidator"/>'s.</exception>
+    public static EtcdOptions Read(FlagValues values)
+    {
+        if (!ZapLevel.TryParse(values.Text("log-level"), out var level)) throw new FormatException("log-level");
+        var name = values.Text("name");
+        var dataDir = values.Text("data-dir");
+        var advertisePeer = values.Urls("initial-advertise-peer-urls");
+        return new EtcdOptions
+        {
+            Name = name,
+            DataDir = dataDir.Length > 0 ? dataDir : $"{name}.etcdnet",
+            ListenClientUrls = values.Urls("listen-client-urls"),
+            AdvertiseClientUrls = values.Urls("advertise-client-urls"),
+            ListenPeerUrls = values.Urls("listen-peer-urls"),
+            InitialAdvertisePeerUrls = advertisePeer,
+            ListenMetricsUrls = values.Urls("listen-metrics-urls"),
+            InitialCluster = InitialCluster.Parse(InitialClusterText(values, name, advertisePeer)),
+            IsNewCluster = values.Text("initial-cluster-state") == "new",
+            InitialClusterToken = values.Text("initial-cluster-token"),
+            HeartbeatInterval = Milliseconds(values, "heartbeat-interval"),
+            ElectionTimeout = Milliseconds(values, "election-timeout"),
+            SnapshotCount = (ulong)values.Integer("snapshot-count"),
+            MaxTxnOps = values.Integer("max-txn-ops"),
+            MaxRequestBytes = values.Integer("max-request-bytes"),
+            MaxConcurrentStreams = (uint)values.Integer("max-concurrent-streams"),
+            GrpcKeepaliveMinTime = values.Duration("grpc-keepalive-min-time"),
+            GrpcKeepaliveInterval = values.Duration("grpc-keepalive-interval"),
+            GrpcKeepaliveTimeout = values.Duration("grpc-keepalive-timeout"),
+            QuotaBackendBytes = values.Integer("quota-backend-bytes"),
+            WatchProgressNotifyInterval = values.Duration("watch-progress-notify-interval"),
+            WarningApplyDuration = values.Duration("warning-apply-duration"),
+            WarningUnaryRequestDuration = values.Duration("warning-unary-request-duration"),
+            UnsafeNoFsync = values.Bool("unsafe-no-fsync"),
+            PreVote = values.Bool("pre-vote"),
+            StrictReconfigCheck = values.Bool("strict-reconfig-check"),
+            EnableGrpcGateway = values.Bool("enable-grpc-gateway"),
+            SocketReusePort = values.Bool("socket-reuse-port"),
+            SocketReuseAddress = values.Bool("socket-reuse-address"),
+            ExtensiveMetrics = values.Text("metrics") == "extensive",
+            Cors = AllWhenEmpty(values.List("cors")),
+            HostWhitelist = AllWhenEmpty(values.List("host-whitelist")),
+            LogLevel = level,
+            LogFormat = values.Text("log-format") == "console" ? LogFormat.Console : LogFormat.Json,
+            LogOutputs = values.List("log-outputs"),
+            FeatureGates = FeatureGates.Parse(values.Text("feature-gates")),
+        };
+    }
+
+    /// <summary>As in etcd, a name without an initial cluster means a cluster of this member at its advertised URLs.</summary>
+    private static string InitialClusterText(FlagValues values, string name, IReadOnlyList<EtcdUrl> advertised) =>
+        values.IsGiven("initial-cluster") || name == DefaultName
+            ? values.Text("initial-cluster")
+            : string.Join(',', advertised.Select(url => $"{name}={url}"));
+
+    private static TimeSpan Milliseconds(FlagValues values, string name) =>
+        TimeSpan.FromMilliseconds(Math.Min(values.Integer(name), int.MaxValue));
+
+    private static HashSet<string> AllWhenEmpty(IReadOnlyList<string> list) =>
+        list.Count == 0 ? ["*"] : list.ToHashSet(StringComparer.Ordinal);
+}

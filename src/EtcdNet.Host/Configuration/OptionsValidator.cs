@@ -1,0 +1,113 @@
+using System.Net;
+using Serilog;
+
+namespace EtcdNet.Host.Configuration;
+
+/// <summary>Checks that depend on more than one flag, in etcd's order and words.</summary>
+public static class OptionsValidator
+{
+    private const int ElectionTimeoutMaxMs = 50_000;
+    private const long MaxRequestBytesRecommended = 10 * 1024 * 1024;
+    private const long MaxRequestBytesMax = int.MaxValue - 512 * 1024;
+    private const long QuotaBytesRecommended = 8L * 1024 * 1024 * 1024;
+    private static readonly TimeSpan ProgressNotifyMin = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Throws for what cannot work, logs what is allowed but unwise.</summary>
+    /// <exception cref="ConfigurationException">With etcd's text.</exception>
+    public static void Validate(EtcdOptions options, ILogger log)
+    {
+        CheckLogOutputs(options);
+        CheckBind(options.ListenPeerUrls);
+        CheckBind(options.ListenClientUrls);
+        CheckBind(options.ListenMetricsUrls);
+        CheckHosts(options.InitialAdvertisePeerUrls, "--initial-advertise-peer-urls");
+        CheckHosts(options.AdvertiseClientUrls, "--advertise-client-urls");
+        CheckTimes(options);
+        if (options.AdvertiseClientUrls.Count == 0)
+            throw new ConfigurationException("--advertise-client-urls is required when --listen-client-urls is set explicitly");
+        CheckLimits(options, log);
+        CheckBuilt(options);
+        if (options.Name == "default")
+            log.ForContext("name", options.Name).Warning("it isn't recommended to use default name, please set a value for --name. Note that etcd might run into issue when multiple members have the same default name");
+        if (options.UnsafeNoFsync) log.Warning("--unsafe-no-fsync is set: acknowledged writes may be lost when the machine fails");
+    }
+
+    private static void CheckBind(IReadOnlyList<EtcdUrl> urls)
+    {
+        foreach (var url in urls)
+        {
+            if (url.IsUnix || url.Host == "localhost" || IPAddress.TryParse(url.Host, out _)) continue;
+            throw new ConfigurationException($"expected IP in URL for binding ({url})");
+        }
+    }
+
+    private static void CheckHosts(IReadOnlyList<EtcdUrl> urls, string flag)
+    {
+        var bad = urls.FirstOrDefault(url => !url.IsUnix && url.Host.Length == 0);
+        if (bad is null) return;
+        throw new ConfigurationException($"{flag} \"{string.Join(',', urls)}\" must be \"host:port\" (unexpected empty host ({bad}))");
+    }
+
+    private static void CheckTimes(EtcdOptions options)
+    {
+        var heartbeat = (long)options.HeartbeatInterval.TotalMilliseconds;
+        var election = (long)options.ElectionTimeout.TotalMilliseconds;
+        if (heartbeat == 0) throw new ConfigurationException($"--heartbeat-interval must be >0 (set to {heartbeat}ms)");
+        if (election == 0) throw new ConfigurationException($"--election-timeout must be >0 (set to {election}ms)");
+        if (5 * heartbeat > election)
+            throw new ConfigurationException($"--election-timeout[{election}ms] should be at least as 5 times as --heartbeat-interval[{heartbeat}ms]");
+        if (election > ElectionTimeoutMaxMs)
+            throw new ConfigurationException($"--election-timeout[{election}ms] is too long, and should be set less than {ElectionTimeoutMaxMs}ms");
+    }
+
+    private static void CheckLimits(EtcdOptions options, ILogger log)
+    {
+        if (options.WatchProgressNotifyInterval < ProgressNotifyMin)
+            throw new ConfigurationException($"--watch-progress-notify-interval must be at least {GoValue.FormatDuration(ProgressNotifyMin)} (set to {GoValue.FormatDuration(options.WatchProgressNotifyInterval)})");
+        if (options.MaxTxnOps is 0 or > int.MaxValue) throw new ConfigurationException($"--max-txn-ops must be >0 and at most {int.MaxValue} (set to {options.MaxTxnOps})");
+        if (options.SnapshotCount == 0) throw new ConfigurationException("--snapshot-count must be >0 (set to 0)");
+        if (options.MaxConcurrentStreams == 0) throw new ConfigurationException("--max-concurrent-streams must be >0 (set to 0)");
+        if (options.MaxRequestBytes is 0 or > MaxRequestBytesMax)
+            throw new ConfigurationException($"--max-request-bytes must be >0 and at most {MaxRequestBytesMax} (set to {options.MaxRequestBytes})");
+        foreach (var (flag, value) in new[]
+        {
+            ("--grpc-keepalive-min-time", options.GrpcKeepaliveMinTime), ("--grpc-keepalive-interval", options.GrpcKeepaliveInterval),
+            ("--grpc-keepalive-timeout", options.GrpcKeepaliveTimeout), ("--warning-apply-duration", options.WarningApplyDuration),
+            ("--warning-unary-request-duration", options.WarningUnaryRequestDuration),
+        })
+        {
+            if (value < TimeSpan.Zero) throw new ConfigurationException($"{flag} must be >=0 (set to {GoValue.FormatDuration(value)})");
+        }
+        if (options.MaxRequestBytes > MaxRequestBytesRecommended)
+        {
+            log.ForContext("max-request-bytes", options.MaxRequestBytes).ForContext("recommended-request-bytes", MaxRequestBytesRecommended)
+                .Warning("exceeded recommended request limit");
+        }
+        if (options.QuotaBackendBytes > QuotaBytesRecommended)
+        {
+            log.ForContext("quota-size-bytes", options.QuotaBackendBytes).ForContext("quota-maximum-size-bytes", QuotaBytesRecommended)
+                .Warning("quota exceeds the maximum value");
+        }
+    }
+
+    private static void CheckLogOutputs(EtcdOptions options)
+    {
+        if (options.LogOutputs.Count == 0) throw new ConfigurationException("--log-outputs is empty; use 'stderr', 'stdout' or paths of files");
+        if (options.LogOutputs.Contains("systemd/journal"))
+            throw new ConfigurationException("--log-outputs systemd/journal is not built yet in this release of EtcdNet; under systemd 'stderr' goes to the journal as well");
+        if (options.LogOutputs.Count > 1 && options.LogOutputs.Contains("default"))
+            throw new ConfigurationException("multi logoutput for \"default\" is not supported yet");
+    }
+
+    /// <summary>What the flags allow and this release cannot do yet.</summary>
+    private static void CheckBuilt(EtcdOptions options)
+    {
+        if (options.InitialCluster.Members.Count > 1)
+            throw new ConfigurationException($"a cluster of more than one member is not built yet in this release of EtcdNet (--initial-cluster={options.InitialCluster})");
+        if (!options.IsNewCluster)
+            throw new ConfigurationException("joining an existing cluster is not built yet in this release of EtcdNet (--initial-cluster-state=existing)");
+        IEnumerable<EtcdUrl> listen = [.. options.ListenClientUrls, .. options.ListenPeerUrls, .. options.ListenMetricsUrls];
+        if (listen.FirstOrDefault(url => url.IsTls) is { } secure)
+            throw new ConfigurationException($"TLS is not built yet in this release of EtcdNet ({secure})");
+    }
+}
