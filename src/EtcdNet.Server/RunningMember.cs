@@ -80,6 +80,18 @@ public sealed class RunningMember : IAsyncDisposable
     /// <summary>Confirms that reads are linearizable; for health checks.</summary>
     public IReadIndexGate Reads => _reads;
 
+    internal ReadIndexGate ReadGate => _reads;
+
+    internal int PendingProposalCount => _pending.Count;
+
+    internal long ProposalsFailed { get; private set; }
+
+    internal long LeaderChanges { get; private set; }
+
+    internal long SlowApplies => _applier.SlowApplies;
+
+    internal LeaseExpirer Leases => _leases;
+
     internal HeaderSource Headers { get; }
 
     internal QuotaGuard Quota { get; }
@@ -176,13 +188,15 @@ public sealed class RunningMember : IAsyncDisposable
 
     private void OnTick()
     {
-        _pending.Expire(_time.GetTimestamp(), static () => EtcdError.Timeout.ToException());
+        ProposalsFailed += _pending.Expire(_time.GetTimestamp(), static () => EtcdError.Timeout.ToException());
         _reads.Tick();
     }
 
     private void OnLeaderChanged(LeaderChange change)
     {
         _reads.LeaderChanged();
+        if (change.Leader != 0)
+            LeaderChanges++;
         if (change.Leader != _storage.MemberId)
             _leases.Demote();
     }

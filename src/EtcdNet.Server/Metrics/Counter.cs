@@ -10,6 +10,7 @@ public sealed class Counter : MetricSeries
     private static readonly int StripeMask = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount) - 1;
     private readonly byte[] series;
     private readonly long[] cells;
+    private Func<long>? source;
 
     internal Counter(byte[] series, bool striped)
     {
@@ -22,11 +23,15 @@ public sealed class Counter : MetricSeries
     {
         get
         {
+            if (source is { } read) return read();
             var sum = 0L;
             for (var i = 0; i < cells.Length; i += CellsPerLine) sum += Volatile.Read(ref cells[i]);
             return sum;
         }
     }
+
+    /// <summary>Takes the value from somebody who counts already; it must never fall.</summary>
+    public void Bind(Func<long> read) => source = read;
 
     /// <summary>Adds one.</summary>
     public void Add() => Add(1);
