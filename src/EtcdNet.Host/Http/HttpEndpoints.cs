@@ -1,0 +1,71 @@
+using EtcdNet.Host.Configuration;
+using EtcdNet.Server.Metrics;
+using Microsoft.AspNetCore.Http;
+using Serilog;
+
+namespace EtcdNet.Host.Http;
+
+/// <summary>
+/// Everything on the client port that is neither gRPC nor the JSON gateway: version, health, metrics, 404. A
+/// <see cref="RequestDelegate"/> for each kind of listener.
+/// </summary>
+public sealed class HttpEndpoints
+{
+    private readonly AccessControl access;
+    private readonly MetricsEndpoint metricsEndpoint;
+    private readonly LegacyHealth health;
+    private readonly HealthChecks checks;
+    private readonly Func<ClusterVersions> versions;
+
+    /// <summary>Defines promhttp_* in <paramref name="registry"/>, so make only one for a registry.</summary>
+    public HttpEndpoints(
+        AccessControl access, MetricsRegistry registry, ServerMetrics metrics, IHealthProbe probe, Func<ClusterVersions> versions, ILogger log)
+    {
+        this.access = access;
+        this.versions = versions;
+        metricsEndpoint = new MetricsEndpoint(registry);
+        health = new LegacyHealth(probe, metrics, log);
+        checks = new HealthChecks(probe, metrics, log);
+    }
+
+    /// <summary>The client port: access control, the endpoints, 404.</summary>
+    public async Task HandleClientAsync(HttpContext context)
+    {
+        if (access.TryAnswer(context) || await TryHandleAsync(context)) return;
+        HttpAnswer.NotFound(context);
+    }
+
+    /// <summary>A listener of <c>--listen-metrics-urls</c>: metrics and health only, without access control, as in etcd.</summary>
+    public async Task HandleMetricsAsync(HttpContext context)
+    {
+        if (context.Request.Path.Value == "/version" || !await TryHandleAsync(context)) HttpAnswer.NotFound(context);
+    }
+
+    /// <summary>Answers one of the endpoints; false for any other path. For use behind other handlers of the port.</summary>
+    public async ValueTask<bool> TryHandleAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value ?? "";
+        switch (path)
+        {
+            case "/metrics":
+                await metricsEndpoint.HandleAsync(context);
+                return true;
+            case "/health":
+                await health.HandleAsync(context);
+                return true;
+            case "/version":
+                if (HttpAnswer.AllowGet(context)) WriteVersion(context);
+                return true;
+            default:
+                return await checks.TryHandleAsync(context, path);
+        }
+    }
+
+    private void WriteVersion(HttpContext context)
+    {
+        var known = versions();
+        HttpAnswer.Write(context, StatusCodes.Status200OK, "application/json",
+            $"{{\"etcdserver\":{JsonText.Quote(Versions.Etcd)},\"etcdcluster\":{JsonText.Quote(known.Cluster ?? "not_decided")}," +
+            $"\"storage\":{JsonText.Quote(known.Storage ?? "")},\"etcdnet\":{JsonText.Quote(Versions.EtcdNet)}}}");
+    }
+}
