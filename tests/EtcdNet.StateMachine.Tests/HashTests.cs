@@ -49,7 +49,7 @@ public sealed class HashTests
                 default: Assert.Fail(line); break;
             }
         }
-        Assert.Equal(80, compared);
+        Assert.Equal(84, compared);
     }
 
     [Fact]
