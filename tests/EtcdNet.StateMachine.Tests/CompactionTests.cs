@@ -1,0 +1,102 @@
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.StateMachine.Errors;
+using EtcdNet.StateMachine.Mvcc;
+
+namespace EtcdNet.StateMachine.Tests;
+
+/// <summary>Surface rule 19, and what etcd 3.5.16 made of tombstones at the compact revision.</summary>
+public sealed class CompactionTests
+{
+    private readonly Machine _machine = new(new InMemoryBackend(dropReleased: true));
+
+    [Fact]
+    public void Bounds_are_those_of_etcd()
+    {
+        Assert.Equal(EtcdError.Compacted.Message, _machine.Compact(-1)?.Message);
+        Assert.Equal(EtcdError.FutureRev.Message, _machine.Compact(2)?.Message);
+        Assert.Null(_machine.Compact(0));
+        Assert.Equal(EtcdError.Compacted.Message, _machine.Compact(0)?.Message);
+        _machine.Put("a");
+        Assert.Null(_machine.Compact(2));
+        Assert.Equal(EtcdError.Compacted.Message, _machine.Compact(2)?.Message);
+        Assert.Equal(2, _machine.Store.CurrentRevision);
+    }
+
+    [Fact]
+    public void Only_what_can_still_be_read_stays()
+    {
+        _machine.Put("a", "2");
+        _machine.Put("a", "3");
+        _machine.Put("b", "4");
+        _machine.Delete("b");
+        _machine.Put("a", "6");
+        _machine.Delete("a");
+        Assert.Equal(6, _machine.Backend.Count);
+        Assert.Null(_machine.Compact(6));
+        // a at 6, and its tombstone at 7.
+        Assert.Equal(2, _machine.Backend.Count);
+        Assert.Equal(6, _machine.State.Compactor.FinishedRevision);
+        Assert.Equal("a=6", _machine.Show("\0", "\0", revision: 6));
+        Assert.Equal("", _machine.Show("\0", "\0"));
+        _machine.Put("c");
+        Assert.Null(_machine.Compact(8));
+        Assert.Equal(1, _machine.Backend.Count);
+        Assert.Equal(1, _machine.Store.LiveKeys);
+    }
+
+    [Fact]
+    public void A_tombstone_at_the_compact_revision_stays_for_watchers_that_start_there()
+    {
+        _machine.Put("a", "2");
+        _machine.Delete("a");
+        Assert.Null(_machine.Compact(3));
+        Assert.Equal(1, _machine.Backend.Count);
+        var events = new List<StoreEvent>();
+        using (IHistoryCursor cursor = _machine.Store.Open(Machine.Bytes("a").Memory, default, 3, 3))
+            Assert.Equal(3, cursor.ReadNext(events, 10));
+        Assert.Equal(Protocol.Mvccpb.Event.Types.EventType.Delete, Assert.Single(events).Type);
+        _machine.Put("b");
+        Assert.Null(_machine.Compact(4));
+        Assert.Equal(1, _machine.Backend.Count);
+    }
+
+    [Fact]
+    public void A_compaction_counts_at_once_and_works_in_slices()
+    {
+        for (int i = 0; i < 10; i++)
+        {
+            _machine.Put($"k{i}", "old");
+            _machine.Put($"k{i}", "new");
+        }
+        ApplyResult result = _machine.Apply(new InternalRaftRequest { Compaction = new CompactionRequest { Revision = 21, Physical = true } });
+        Assert.Equal(21, result.CompactionToWaitFor);
+        Assert.Throws<EtcdException>(() => _machine.Range("k0", revision: 20));
+        Assert.True(_machine.State.Compactor.Step(4));
+        Assert.Equal((16, 0L), (_machine.Backend.Count, _machine.State.Compactor.FinishedRevision));
+        // Another one comes while the first is at work.
+        _machine.Put("k9", "newest");
+        Assert.Null(_machine.Compact(22, physically: false));
+        Assert.True(_machine.State.Compactor.Step(4));
+        Assert.True(_machine.State.Compactor.Step(4));
+        Assert.Equal(21, _machine.State.Compactor.FinishedRevision);
+        Assert.False(_machine.State.Compactor.Step(4));
+        Assert.Equal((10, 22L), (_machine.Backend.Count, _machine.State.Compactor.FinishedRevision));
+        Assert.Equal(11, _machine.State.Compactor.ReleasedTotal);
+        Assert.False(_machine.State.Compactor.Step(4));
+    }
+
+    [Fact]
+    public void An_old_view_is_refused_once_it_was_passed()
+    {
+        _machine.Put("a", "2");
+        ReadView old = _machine.Store.View;
+        Assert.Equal(1, _machine.Store.Range(new RangeRequest { Key = Machine.Bytes("a") }, old).Count);
+        _machine.Put("a", "3");
+        Assert.Null(_machine.Compact(3));
+        Assert.True(_machine.Store.IsOvertaken(old));
+        Assert.Equal(
+            EtcdError.Compacted.Message,
+            Assert.Throws<EtcdException>(() => _machine.Store.Range(new RangeRequest { Key = Machine.Bytes("a") }, old)).Message);
+        Assert.Throws<EtcdException>(() => _machine.State.Txns.Read(Op.Txn(then: [Op.Get("a")]), old));
+    }
+}
