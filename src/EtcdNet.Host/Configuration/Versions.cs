@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using EtcdNet.Server;
 
 namespace EtcdNet.Host.Configuration;
 
@@ -7,10 +8,10 @@ namespace EtcdNet.Host.Configuration;
 public static class Versions
 {
     /// <summary>The etcd release whose behaviour is followed; what /version and Status report.</summary>
-    public static string Etcd { get; } = Metadata("EtcdVersion");
+    public static string Etcd => EtcdVersion.Server;
 
     /// <summary>Version of a new cluster, and of the data.</summary>
-    public static string EtcdCluster { get; } = string.Join('.', Etcd.Split('.')[..2]) + ".0";
+    public static string EtcdCluster => EtcdVersion.Cluster;
 
     /// <summary>Our own version.</summary>
     public static string EtcdNet { get; } = Informational().Split('+')[0];
@@ -35,9 +36,6 @@ public static class Versions
         System.Runtime.InteropServices.Architecture.X64 => "amd64",
         var other => other.ToString().ToLowerInvariant(),
     };
-
-    private static string Metadata(string key) =>
-        typeof(Versions).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(attribute => attribute.Key == key).Value!;
 
     private static string Informational() =>
         typeof(Versions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0.0.0";

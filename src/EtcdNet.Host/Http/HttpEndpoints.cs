@@ -61,11 +61,14 @@ public sealed class HttpEndpoints
         }
     }
 
-    private void WriteVersion(HttpContext context)
+    /// <summary>The answer of /version, on the client port and on the peer port.</summary>
+    public string VersionJson()
     {
         var known = versions();
-        HttpAnswer.Write(context, StatusCodes.Status200OK, "application/json",
-            $"{{\"etcdserver\":{JsonText.Quote(Versions.Etcd)},\"etcdcluster\":{JsonText.Quote(known.Cluster ?? "not_decided")}," +
-            $"\"storage\":{JsonText.Quote(known.Storage ?? "")},\"etcdnet\":{JsonText.Quote(Versions.EtcdNet)}}}");
+        return $"{{\"etcdserver\":{JsonText.Quote(Versions.Etcd)},\"etcdcluster\":{JsonText.Quote(known.Cluster ?? "not_decided")}," +
+            $"\"storage\":{JsonText.Quote(known.Storage ?? "")},\"etcdnet\":{JsonText.Quote(Versions.EtcdNet)}}}";
     }
+
+    private void WriteVersion(HttpContext context) =>
+        HttpAnswer.Write(context, StatusCodes.Status200OK, "application/json", VersionJson());
 }

@@ -15,8 +15,9 @@ internal sealed class RaftLogAdapter(ILogger log) : IRaftLogger
 
     private static LogEventLevel ToSerilog(RaftLogLevel level) => level switch
     {
-        RaftLogLevel.Debug => LogEventLevel.Debug,
-        RaftLogLevel.Info => LogEventLevel.Information,
+        // The core tells every step of an election, and with storage writes in flight something in nearly every batch.
+        // What an operator needs of it, the loop says in its own words.
+        RaftLogLevel.Debug or RaftLogLevel.Info => LogEventLevel.Debug,
         RaftLogLevel.Warn => LogEventLevel.Warning,
         _ => LogEventLevel.Error,
     };

@@ -1,0 +1,117 @@
+using System.Net.Sockets;
+using EtcdNet.Grpc;
+using EtcdNet.Host.Configuration;
+using EtcdNet.Host.Metrics;
+using EtcdNet.Host.Platform;
+using EtcdNet.Server;
+using EtcdNet.Server.Metrics;
+using EtcdNet.Storage;
+using EtcdNet.Storage.WriteAhead;
+using Serilog;
+
+namespace EtcdNet.Host;
+
+/// <summary>
+/// The process: recovers the member, opens the listeners, says that it is ready, waits for a signal, and stops in peace.
+/// A start that cannot succeed ends with one fatal line that names the reason, and exit code 1.
+/// </summary>
+internal sealed class Daemon(EtcdOptions options, ILogger log)
+{
+    private readonly ILogger _log = log.ForContext<Daemon>();
+    private readonly TaskCompletionSource<Exception> _fatal = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Runs until a signal or until the member cannot go on. Returns the exit code.</summary>
+    public async Task<int> RunAsync(ShutdownSignals signals)
+    {
+        try
+        {
+            return await ServeAsync(signals).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsExpected(error))
+        {
+            _log.ForContext("error", error.Message).Fatal("failed to start or run etcdnet");
+            return 1;
+        }
+        catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
+        {
+            return 0;
+        }
+    }
+
+    private static bool IsExpected(Exception error) =>
+        error is DataDirectoryException or WalDamagedException or GrpcBindException or IOException or UnauthorizedAccessException
+            or SocketException or StateMachine.StateDamagedException or StateMachine.BackendDamagedException;
+
+    private async Task<int> ServeAsync(ShutdownSignals signals)
+    {
+        LogStart();
+        var registry = new MetricsRegistry();
+        var metrics = new ServerMetrics(registry);
+        ProcessMetrics.Define(registry);
+        RunningMember member = RunningMember.Open(
+            MemberSettings.From(options), _fatal.SetResult, TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
+        bool stopInPeace = true;
+        try
+        {
+            MemberMetrics.Bind(metrics, member);
+            Task started = member.StartAsync(signals.Token);
+            if (await Task.WhenAny(started, _fatal.Task).ConfigureAwait(false) == _fatal.Task)
+                return await FailAsync().ConfigureAwait(false);
+            await started.ConfigureAwait(false);
+
+            await using var listeners = new Listeners(options, member, registry, metrics, log);
+            await listeners.StartAsync().ConfigureAwait(false);
+            LogReady();
+            SystemdNotifier.Notify(SystemdNotifier.Ready);
+            if (await Task.WhenAny(WaitAsync(signals.Token), _fatal.Task).ConfigureAwait(false) == _fatal.Task)
+                return await FailAsync().ConfigureAwait(false);
+            _log.ForContext("signal", signals.Received).Information("received signal; shutting down");
+            SystemdNotifier.Notify(SystemdNotifier.Stopping);
+            return 0;
+        }
+        finally
+        {
+            if (stopInPeace)
+                await member.DisposeAsync().ConfigureAwait(false);
+        }
+
+        // A thread of the member is dead: what it owned must not be touched again, least of all written.
+        async Task<int> FailAsync()
+        {
+            stopInPeace = false;
+            Exception reason = await _fatal.Task.ConfigureAwait(false);
+            _log.ForContext("error", reason.Message).Fatal("the member cannot go on; the process ends");
+            return 1;
+        }
+    }
+
+    private static async Task WaitAsync(CancellationToken token)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using CancellationTokenRegistration registration = token.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), done);
+        await done.Task.ConfigureAwait(false);
+    }
+
+    private void LogStart() => _log
+        .ForContext("etcd-version", Versions.Etcd)
+        .ForContext("etcdnet-version", Versions.EtcdNet)
+        .ForContext("name", options.Name)
+        .ForContext("data-dir", options.DataDir)
+        .ForContext("listen-client-urls", options.ListenClientUrls.Select(url => url.Text).ToArray())
+        .ForContext("advertise-client-urls", options.AdvertiseClientUrls.Select(url => url.Text).ToArray())
+        .ForContext("listen-peer-urls", options.ListenPeerUrls.Select(url => url.Text).ToArray())
+        .ForContext("heartbeat-interval", options.HeartbeatInterval)
+        .ForContext("election-timeout", options.ElectionTimeout)
+        .ForContext("quota-backend-bytes", options.QuotaBackendBytes)
+        .Information("starting an etcd server");
+
+    private void LogReady()
+    {
+        _log.Information("ready to serve client requests");
+        foreach (EtcdUrl url in options.ListenClientUrls)
+        {
+            if (!url.IsTls)
+                _log.ForContext("address", url.Text).Information("serving client traffic insecurely; this is strongly discouraged!");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.Net;
+using System.Net.Sockets;
+using EtcdNet.Grpc;
+using EtcdNet.Host.Configuration;
+using EtcdNet.Host.Http;
+using EtcdNet.Host.Metrics;
+using EtcdNet.Host.Rpc;
+using EtcdNet.Peer;
+using EtcdNet.Server;
+using EtcdNet.Server.Metrics;
+using Microsoft.AspNetCore.Http;
+using Serilog;
+using GrpcMethod = EtcdNet.Grpc.GrpcMethod;
+
+namespace EtcdNet.Host;
+
+/// <summary>Every address that the process listens on: clients (gRPC and HTTP on one port), peers, metrics.</summary>
+internal sealed class Listeners : IAsyncDisposable
+{
+    // What a request may be larger than the largest entry: room for the other fields of the message.
+    private const int ReceiveOverheadBytes = 512 << 10;
+
+    private readonly List<GrpcHost> _hosts = [];
+
+    public Listeners(EtcdOptions options, RunningMember member, MetricsRegistry registry, ServerMetrics metrics, ILogger log)
+    {
+        IReadOnlyList<GrpcMethod> methods = RpcTable.Build(member.Services);
+        var http = new HttpEndpoints(
+            new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
+            () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
+        var peers = new PeerEndpoints(member.Machine.Members, member.Status.Current.ClusterId, http.VersionJson, TimeProvider.System);
+        GrpcServerOptions client = ClientOptions(options, new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, log));
+
+        _hosts.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
+        AddHttp(options.ListenPeerUrls, peers.HandleAsync);
+        AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync);
+    }
+
+    public async Task StartAsync()
+    {
+        foreach (GrpcHost host in _hosts)
+            await host.StartAsync().ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (GrpcHost host in _hosts)
+            await host.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static GrpcServerOptions ClientOptions(EtcdOptions options, CallObserver observer) => new()
+    {
+        MaxReceiveMessageSize = checked((int)options.MaxRequestBytes) + ReceiveOverheadBytes,
+        MaxConcurrentStreams = (int)Math.Min(options.MaxConcurrentStreams, 1_000_000),
+        KeepaliveMinTime = options.GrpcKeepaliveMinTime,
+        KeepaliveInterval = options.GrpcKeepaliveInterval,
+        KeepaliveTimeout = options.GrpcKeepaliveTimeout,
+        ShutdownMessage = StateMachine.Errors.EtcdError.Stopped.Message,
+        Observer = observer,
+        TranslateError = ErrorTranslation.Translate,
+    };
+
+    private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler)
+    {
+        if (urls.Count > 0)
+            _hosts.Add(new GrpcHost(new GrpcServerOptions(), Endpoints(urls, GrpcEndpointServes.Http), [], handler));
+    }
+
+    private static IEnumerable<GrpcEndpoint> Endpoints(IEnumerable<EtcdUrl> urls, GrpcEndpointServes serves) =>
+        urls.Select(url => new GrpcEndpoint { Address = AddressOf(url), Serves = serves });
+
+    private static EndPoint AddressOf(EtcdUrl url)
+    {
+        if (url.IsUnix)
+            return new UnixDomainSocketEndPoint(url.UnixPath);
+        IPAddress address = url.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(url.Host);
+        return new IPEndPoint(address, url.Port);
+    }
+}
