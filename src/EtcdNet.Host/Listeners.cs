@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using EtcdNet.Grpc;
 using EtcdNet.Host.Configuration;
 using EtcdNet.Host.Http;
+using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
 using EtcdNet.Host.Rpc;
 using EtcdNet.Peer;
@@ -29,11 +30,12 @@ internal sealed class Listeners : IAsyncDisposable
             new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
         var peers = new PeerEndpoints(member.Machine.Members, member.Status.Current.ClusterId, http.VersionJson, TimeProvider.System);
-        GrpcServerOptions client = ClientOptions(options, new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, log));
+        var frameworkLog = new FrameworkLog(log);
+        GrpcServerOptions client = ClientOptions(options, new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, log), frameworkLog);
 
         _hosts.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
-        AddHttp(options.ListenPeerUrls, peers.HandleAsync);
-        AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync);
+        AddHttp(options.ListenPeerUrls, peers.HandleAsync, frameworkLog);
+        AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync, frameworkLog);
     }
 
     public async Task StartAsync()
@@ -48,7 +50,7 @@ internal sealed class Listeners : IAsyncDisposable
             await host.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static GrpcServerOptions ClientOptions(EtcdOptions options, CallObserver observer) => new()
+    private static GrpcServerOptions ClientOptions(EtcdOptions options, CallObserver observer, FrameworkLog frameworkLog) => new()
     {
         MaxReceiveMessageSize = checked((int)options.MaxRequestBytes) + ReceiveOverheadBytes,
         MaxConcurrentStreams = (int)Math.Min(options.MaxConcurrentStreams, 1_000_000),
@@ -57,13 +59,14 @@ internal sealed class Listeners : IAsyncDisposable
         KeepaliveTimeout = options.GrpcKeepaliveTimeout,
         ShutdownMessage = StateMachine.Errors.EtcdError.Stopped.Message,
         Observer = observer,
+        LoggerFactory = frameworkLog,
         TranslateError = ErrorTranslation.Translate,
     };
 
-    private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler)
+    private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler, FrameworkLog frameworkLog)
     {
         if (urls.Count > 0)
-            _hosts.Add(new GrpcHost(new GrpcServerOptions(), Endpoints(urls, GrpcEndpointServes.Http), [], handler));
+            _hosts.Add(new GrpcHost(new GrpcServerOptions { LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
     }
 
     private static IEnumerable<GrpcEndpoint> Endpoints(IEnumerable<EtcdUrl> urls, GrpcEndpointServes serves) =>
