@@ -66,7 +66,7 @@ public sealed class LanguageClientTests(ServerFixture fixture) : IClassFixture<S
             compacted "11 OUT_OF_RANGE: etcdserver: mvcc: required revision has been compacted"
             status "{{Server.Target.Version}}" true true
             members [["default",["http://{{Server.Endpoint}}"],["{{Server.PeerUrl}}"]]]
-            error "Lease 5 NOT_FOUND: etcdserver: requested lease not found"
+            error "Lease 5 NOT_FOUND: etcdserver: requested lease not found is expired or revoked"
 
             """,
             result.Output + result.Error);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Net.Http.Headers;
 using EtcdNet.Protocol;
 using Google.Protobuf;
@@ -30,11 +31,12 @@ public static class GrpcFrames
         var read = await stream.ReadAtLeastAsync(prefix, PrefixLength, throwOnEndOfStream: false, cancellation);
         if (read == 0)
             return null;
-        if (read < PrefixLength || prefix[0] != 0)
+        if (read < PrefixLength || prefix[0] > 1)
             throw new InvalidDataException($"bad prefix of a gRPC message: {read} bytes, flag {prefix[0]}");
         var body = new byte[BinaryPrimitives.ReadUInt32BigEndian(prefix.AsSpan(1))];
         await stream.ReadExactlyAsync(body, cancellation);
-        return body;
+        // A server may answer a compressed request in the same way.
+        return prefix[0] == 0 ? body : Unpack(body);
     }
 
     /// <summary>The status of a finished response: in the trailers, or in the headers when there was no body.</summary>
@@ -44,6 +46,14 @@ public static class GrpcFrames
         return status is null
             ? throw new InvalidDataException($"no grpc-status in an answer with HTTP status {(int)response.StatusCode}")
             : ((GrpcStatus)int.Parse(status), Uri.UnescapeDataString(message ?? ""));
+    }
+
+    private static byte[] Unpack(byte[] body)
+    {
+        using var unpacked = new MemoryStream();
+        using (var gzip = new GZipStream(new MemoryStream(body), CompressionMode.Decompress))
+            gzip.CopyTo(unpacked);
+        return unpacked.ToArray();
     }
 
     private static string? Find(HttpResponseMessage response, string name) =>

@@ -38,7 +38,8 @@ async function walk() {
   say('txn', txn.succeeded, txn.responses.map((r) => r.response));
 
   // watch: history, then live
-  const watcher = await client.watch().prefix('js/').startRevision(txn.header.revision).create();
+  // create() would give history away before a listener is there.
+  const watcher = client.watch().prefix('js/').startRevision(txn.header.revision).watcher();
   const events = next(watcher, 3);
   await client.put('js/live').value('5');
   say('watch', await events);
