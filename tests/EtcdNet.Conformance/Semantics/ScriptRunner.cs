@@ -1,0 +1,130 @@
+using EtcdNet.Protocol;
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Testing.Clients;
+using EtcdNet.Testing.Processes;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+
+namespace EtcdNet.Conformance.Semantics;
+
+/// <summary>
+/// Plays a script to a server and compares every answer, field by field. Only the ids and the term in the header of an answer differ from server to
+/// server: they must be set, and are not compared.
+/// </summary>
+internal sealed class ScriptRunner(ServerProcess server) : IDisposable
+{
+    private static readonly Dictionary<string, MethodDescriptor> _methods =
+        RpcReflection.Descriptor.Services.SelectMany(s => s.Methods).ToDictionary(m => m.Name);
+
+    private readonly GrpcTestClient _client = new(server.ClientUrl);
+    private readonly Dictionary<string, (MethodDescriptor Method, GrpcByteStream Stream)> _streams = [];
+
+    /// <summary>Plays all lines, and then fails with all differences found, each with file and line.</summary>
+    public async Task RunAsync(string file)
+    {
+        var lines = ScriptLine.Parse(await File.ReadAllTextAsync(file), server.Target.Version);
+        var differences = new List<string>();
+        for (var i = 0; i < lines.Count; i++)
+        {
+            var line = lines[i];
+            try
+            {
+                // The answer of a call is the line behind it.
+                if (line.Action == ScriptAction.Call)
+                    await CallAsync(line, lines[++i]);
+                else
+                    await StreamAsync(line);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                differences.Add($"{Path.GetFileName(file)}:{line.Number}: {line.Name} {line.Text}\n{e.Message}");
+            }
+        }
+
+        Assert.True(differences.Count == 0, string.Join("\n\n", differences));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var (_, stream) in _streams.Values)
+            stream.Dispose();
+        _client.Dispose();
+    }
+
+    private async Task CallAsync(ScriptLine call, ScriptLine expected)
+    {
+        var method = _methods[call.Name];
+        var request = ReadableJson.Parse(call.Text, method.InputType);
+        var reply = await _client.CallBytesAsync(PathOf(method), GrpcFrames.Encode(request));
+        if (expected.Action == ScriptAction.Error)
+        {
+            Same(expected.Text, reply.Status == GrpcStatus.OK ? Readable(method.OutputType, reply.Value!) : $"{(int)reply.Status} {reply.Message}");
+            return;
+        }
+
+        Assert.Equal(ScriptAction.Answer, expected.Action);
+        Assert.True(reply.Status == GrpcStatus.OK, $"expected {expected.Text}, got {(int)reply.Status} {reply.Message}");
+        Compare(expected.Text, method.OutputType, reply.Value!);
+    }
+
+    private async Task StreamAsync(ScriptLine line)
+    {
+        if (line.Action == ScriptAction.Open)
+        {
+            var opened = _methods[line.Text];
+            _streams.Add(line.Name, (opened, _client.OpenBytes(PathOf(opened))));
+            return;
+        }
+
+        var (method, stream) = _streams[line.Name];
+        switch (line.Action)
+        {
+            case ScriptAction.Send:
+                stream.Send(GrpcFrames.Encode(ReadableJson.Parse(line.Text, method.InputType)));
+                break;
+            case ScriptAction.Receive:
+                var answer = await stream.ReadAsync();
+                Assert.True(answer is not null, $"the stream ended with {stream.End}");
+                Compare(line.Text, method.OutputType, answer);
+                break;
+            case ScriptAction.HalfClose:
+                stream.CompleteRequests();
+                break;
+            case ScriptAction.Close:
+                stream.Dispose();
+                break;
+            case ScriptAction.End:
+                var more = await stream.ReadAsync();
+                Assert.True(more is null, "the stream did not end");
+                Same(line.Text, $"{(int)stream.End!.Value.Status} {stream.End.Value.Message}".TrimEnd());
+                break;
+            default:
+                throw new FormatException($"no call stands before this {line.Action}");
+        }
+    }
+
+    private static void Compare(string expected, MessageDescriptor type, byte[] actual) =>
+        Same(ReadableJson.Format(ReadableJson.Parse(expected, type)), Readable(type, actual));
+
+    private static string Readable(MessageDescriptor type, byte[] answer)
+    {
+        var message = type.Parser.ParseFrom(answer);
+        // The answers of Defragment carry none.
+        if (type.Name == nameof(DefragmentResponse))
+            return ReadableJson.Format(message);
+        var header = type.FindFieldByName("header")?.Accessor.GetValue(message) as ResponseHeader;
+        Assert.NotNull(header);
+        Assert.NotEqual(0ul, header.ClusterId);
+        Assert.NotEqual(0ul, header.MemberId);
+        Assert.NotEqual(0ul, header.RaftTerm);
+        (header.ClusterId, header.MemberId, header.RaftTerm) = (0, 0, 0);
+        return ReadableJson.Format(message);
+    }
+
+    // Assert.Equal would cut the texts.
+    private static void Same(string expected, string actual) =>
+        Assert.True(expected == actual, $"  expected: {expected}\n  answered: {actual}");
+
+    private static string PathOf(MethodDescriptor method) => $"/{method.Service.FullName}/{method.Name}";
+}
