@@ -43,7 +43,7 @@ public static class CommandLine
 
     /// <summary>Logs a configuration error the way etcd does.</summary>
     public static void Report(ConfigurationException error, ILogger log) =>
-        log.ForContext(error.FieldName, error.Message)
+        log.With((error.FieldName, error.Message))
             .Write(error.IsFatal ? LogEventLevel.Fatal : LogEventLevel.Warning, error.LogMessage);
 
     private static EtcdOptions Load(FlagValues commandLine, IReadOnlyDictionary<string, string> environment, ILogger log)
@@ -55,7 +55,7 @@ public static class CommandLine
         {
             values = new FlagValues();
             ConfigurationFile.Read(path, values, log);
-            log.ForContext("path", path).Information("loaded server configuration, other configuration command line flags and environment variables will be ignored if provided");
+            log.With(("path", path)).Information("loaded server configuration, other configuration command line flags and environment variables will be ignored if provided");
         }
         else
         {
@@ -77,10 +77,10 @@ public static class CommandLine
         foreach (var name in values.Given.Order(StringComparer.Ordinal))
         {
             if (FlagTable.ByName[name].Status == FlagStatus.Ignored)
-                log.ForContext("flag-name", name).Warning("flag is no longer supported - ignoring");
+                log.With(("flag-name", name)).Warning("flag is no longer supported - ignoring");
         }
         foreach (var old in values.ResolveOldNames())
-            log.ForContext("flag-name", old.Name).ForContext("use-instead", old.ReplacedBy).Warning("flag is deprecated");
+            log.With(("flag-name", old.Name), ("use-instead", old.ReplacedBy)).Warning("flag is deprecated");
     }
 
     private static CommandLineResult Print(TextWriter stdout, string text)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EtcdNet.Host.Logging;
 using Serilog;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
@@ -60,7 +61,7 @@ public static class ConfigurationFile
             if (flag is not null && flag.Status != FlagStatus.Removed) Set(flag, value, context);
             else if (value is YamlMappingNode inner && IsSection(path)) Walk(inner, path + ".", depth + 1, context);
             else if (!IsNull(value))
-                context.Log.ForContext("key", path).ForContext("line", keyNode.Start.Line).Warning("unrecognized key in the configuration file is ignored");
+                context.Log.With(("key", path), ("line", keyNode.Start.Line)).Warning("unrecognized key in the configuration file is ignored");
         }
     }
 

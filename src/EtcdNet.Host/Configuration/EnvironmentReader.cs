@@ -1,4 +1,5 @@
 using System.Collections;
+using EtcdNet.Host.Logging;
 using Serilog;
 
 namespace EtcdNet.Host.Configuration;
@@ -27,13 +28,13 @@ public static class EnvironmentReader
             if (variable == "ETCD_VERSION")
             {
                 // Images set it to the version they hold; as a flag it would make the server print its version and end.
-                log.ForContext("environment-variable", variable).Warning("environment variable is not used: it collides with the flag --version");
+                log.With(("environment-variable", variable)).Warning("environment variable is not used: it collides with the flag --version");
                 continue;
             }
             var flag = FlagTable.ByEnvironmentName.GetValueOrDefault(variable);
             if (flag is not null && onCommandLine.Contains(flag.Name)) throw Conflict(variable);
             if (flag is null || flag.Status == FlagStatus.Removed || text.Length == 0)
-                log.ForContext("environment-variable", variable).Warning("unrecognized environment variable");
+                log.With(("environment-variable", variable)).Warning("unrecognized environment variable");
             else
                 Set(flag, variable, text, values, log);
         }
@@ -46,7 +47,7 @@ public static class EnvironmentReader
         values.Set(flag, text);
         // The value may be a secret (a password in a URL or an auth option).
         var shown = flag.Group == FlagGroup.Auth || flag.Name.EndsWith("password", StringComparison.Ordinal) || flag.Name == "discovery-user" ? "***" : text;
-        log.ForContext("variable-name", variable).ForContext("variable-value", shown).Information("recognized and used environment variable");
+        log.With(("variable-name", variable), ("variable-value", shown)).Information("recognized and used environment variable");
     }
 
     private static ConfigurationException Conflict(string variable) =>

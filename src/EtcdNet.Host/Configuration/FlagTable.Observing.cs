@@ -53,7 +53,7 @@ public static partial class FlagTable
         new("version", FlagKind.Bool, "false", FlagGroup.Features, FlagStatus.Built,
             "Print the version and end.") { YamlPath = null },
         new("feature-gates", FlagKind.Text, "", FlagGroup.Features, FlagStatus.Built,
-            "Features on or off: Name=true,…") { Versions = "3.6–3.8" },
+            "Features on or off, as a list of Name=true or Name=false.") { Versions = "3.6–3.8" },
         new("v2-deprecation", FlagKind.Choice, "write-only", FlagGroup.Features, FlagStatus.Ignored,
             "Phase of the removal of the v2 store; there is no v2 store here.") { Versions = "3.5–3.7", Choices = ["write-only", "write-only-drop-data", "gone", "not-yet"] },
         new("next-cluster-version-compatible", FlagKind.Bool, "false", FlagGroup.Deprecated, FlagStatus.Removed,

@@ -1,4 +1,5 @@
 using System.Net;
+using EtcdNet.Host.Logging;
 using Serilog;
 
 namespace EtcdNet.Host.Configuration;
@@ -28,7 +29,7 @@ public static class OptionsValidator
         CheckLimits(options, log);
         CheckBuilt(options);
         if (options.Name == "default")
-            log.ForContext("name", options.Name).Warning("it isn't recommended to use default name, please set a value for --name. Note that etcd might run into issue when multiple members have the same default name");
+            log.With(("name", options.Name)).Warning("it isn't recommended to use default name, please set a value for --name. Note that etcd might run into issue when multiple members have the same default name");
         if (options.UnsafeNoFsync) log.Warning("--unsafe-no-fsync is set: acknowledged writes may be lost when the machine fails");
     }
 
@@ -80,12 +81,12 @@ public static class OptionsValidator
         }
         if (options.MaxRequestBytes > MaxRequestBytesRecommended)
         {
-            log.ForContext("max-request-bytes", options.MaxRequestBytes).ForContext("recommended-request-bytes", MaxRequestBytesRecommended)
+            log.With(("max-request-bytes", options.MaxRequestBytes), ("recommended-request-bytes", MaxRequestBytesRecommended))
                 .Warning("exceeded recommended request limit");
         }
         if (options.QuotaBackendBytes > QuotaBytesRecommended)
         {
-            log.ForContext("quota-size-bytes", options.QuotaBackendBytes).ForContext("quota-maximum-size-bytes", QuotaBytesRecommended)
+            log.With(("quota-size-bytes", options.QuotaBackendBytes), ("quota-maximum-size-bytes", QuotaBytesRecommended))
                 .Warning("quota exceeds the maximum value");
         }
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using EtcdNet.Host.Logging;
 using EtcdNet.Server.Metrics;
 using Microsoft.AspNetCore.Http;
 using Serilog;
@@ -49,7 +50,7 @@ internal sealed class HealthChecks
         var (healthy, report) = await RunAsync(context, parts[0], wanted);
         if (!healthy)
         {
-            log.ForContext("path", path).ForContext("reason", report).ForContext("status-code", StatusCodes.Status503ServiceUnavailable).Error("Health check error");
+            log.With(("path", path), ("reason", report), ("status-code", StatusCodes.Status503ServiceUnavailable)).Error("Health check error");
             HttpAnswer.Text(context, StatusCodes.Status503ServiceUnavailable, report + "\n");
         }
         else
@@ -63,7 +64,7 @@ internal sealed class HealthChecks
     {
         var excluded = context.Request.Query["exclude"].ToHashSet(StringComparer.Ordinal);
         var unknown = excluded.Where(name => wanted.All(check => check.Name != name)).ToArray();
-        if (unknown.Length > 0) log.ForContext("exclude", unknown).Warning("some health checks cannot be excluded");
+        if (unknown.Length > 0) log.With(("exclude", unknown)).Warning("some health checks cannot be excluded");
         var healthy = true;
         var report = new StringBuilder();
         foreach (var check in wanted)

@@ -1,3 +1,4 @@
+using EtcdNet.Host.Logging;
 using EtcdNet.Server.Metrics;
 using Microsoft.AspNetCore.Http;
 using Serilog;
@@ -20,7 +21,7 @@ internal sealed class LegacyHealth(IHealthProbe probe, ServerMetrics metrics, IL
             return;
         }
         metrics.Health.HealthFailures.Add();
-        log.ForContext("reason", reason).Warning("serving /health false");
+        log.With(("reason", reason)).Warning("serving /health false");
         HttpAnswer.Text(context, StatusCodes.Status503ServiceUnavailable, $$"""{"health":"false","reason":{{JsonText.Quote(reason)}}}""" + "\n");
     }
 
