@@ -94,7 +94,7 @@ public sealed class RestoreTests
         machine.Grant(7);
         for (int i = 0; i < 300; i++)
         {
-            machine.Put($"key/{i * 7 % 50:d3}", $"{i}", lease: i % 100 == 99 ? 7 : 0);
+            machine.Put($"key/{i * 7 % 50:d3}", $"{i}", lease: i >= 297 ? 7 : 0);
             if (i % 9 == 0)
                 machine.Delete($"key/{i % 50:d3}");
             if (i == 200)
