@@ -8,7 +8,7 @@ namespace EtcdNet.Server.Tests;
 /// <summary>Limits for waiting on other threads; never for the passing of time itself.</summary>
 internal static class Deadline
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     /// <summary>Waits until a condition of another thread holds.</summary>
     public static async Task UntilAsync(Func<bool> condition, string what)

@@ -71,6 +71,16 @@ public sealed partial class LeaseExpirer : ILeaseObserver, IDisposable
     /// <summary>Leases whose revoke was proposed because they expired (etcd_debugging_server_lease_expired_total).</summary>
     public long ExpiredTotal { get; private set; }
 
+    /// <summary>Places in the heap of expiries, stale ones included; bounded by twice the leases and a constant.</summary>
+    public int TimerPlaces
+    {
+        get
+        {
+            lock (_gate)
+                return _timers.Count;
+        }
+    }
+
     /// <summary>Goes over to another store, when a leader's snapshot replaced the state. Only while not leading.</summary>
     public void Rebind(LeaseStore store)
     {

@@ -32,7 +32,7 @@ internal sealed class WatchStream(WatchOptions options)
     /// <summary>Set when the stream has ended. Guarded by the hub's lock.</summary>
     public bool Closed { get; set; }
 
-    /// <summary>Events responses that wait.</summary>
+    /// <summary>Event responses that wait.</summary>
     public int PendingEvents => Volatile.Read(ref _events);
 
     /// <summary>Takes events for a synced watcher; false when there is no room. Called under the hub's lock.</summary>
@@ -40,12 +40,13 @@ internal sealed class WatchStream(WatchOptions options)
     {
         lock (_gate)
         {
-            if (_events >= Math.Max(options.QueuedResponsesMax, 2 * Watchers.Count) || _bytes >= options.QueuedBytesMax)
+            if (_events >= Math.Max(options.QueuedResponsesMax, 2 * Watchers.Count))
                 return false;
             if (!ReferenceEquals(batch, _newest))
             {
-                // Watchers of one stream share the batch, so it is counted once.
-                _newest = batch;
+                if (_bytes >= options.QueuedBytesMax)
+                    return false;
+                _newest = batch; // the watchers of a stream share its bytes, so they count once
                 _bytes += batch.ApproximateSize;
             }
             _events++;

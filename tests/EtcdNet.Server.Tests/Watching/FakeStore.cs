@@ -117,7 +117,7 @@ internal sealed class FakeStore : IHistory
 
     private sealed class Cursor(FakeStore store, StateMachine.Watch.WatchRange range, long from, long to) : IHistoryCursor
     {
-        private long _next = from;
+        private long _next = Math.Max(from, 2); // no event is older
 
         public long ReadNext(List<StoreEvent> events, int maxEvents)
         {
@@ -135,7 +135,7 @@ internal sealed class FakeStore : IHistory
                     }
                     _next++;
                 }
-                return _next - 1;
+                return Math.Min(_next - 1, to);
             }
         }
 

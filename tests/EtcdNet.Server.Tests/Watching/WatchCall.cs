@@ -112,7 +112,13 @@ internal sealed class WatchCall
 
     public void SendProgress() => _requests.Send(new WatchRequest { ProgressRequest = new WatchProgressRequest() });
 
-    public Task<WatchResponse> NextAsync() => Responses.NextAsync();
+    public async Task<WatchResponse> NextAsync()
+    {
+        Task<WatchResponse> next = Responses.NextAsync();
+        if (await Task.WhenAny(next, Ended) == Ended)
+            await Ended; // says why there is nothing to come
+        return await next;
+    }
 
     /// <summary>Next response, which must be events.</summary>
     public async Task<List<Event>> EventsAsync()
