@@ -39,7 +39,7 @@ internal sealed class ChaosWorld
         Heal();
         for (var i = 0; i < 60_000 && !IsSettled(); i++)
             Step();
-        Assert.True(IsSettled(), "no agreement after the faults were over");
+        Assert.True(IsSettled(), $"no agreement after the faults were over: {Picture()}");
     }
 
     private void Step()
@@ -48,7 +48,9 @@ internal sealed class ChaosWorld
         switch (_random.Next(100))
         {
             case < 40:
-                DeliverOne();
+                // Faster than the members talk, or the network only fills up.
+                for (var i = _faults ? _random.Next(4) : 8; i > 0; i--)
+                    DeliverOne();
                 break;
             case < 75:
                 node.Work();
@@ -59,7 +61,7 @@ internal sealed class ChaosWorld
                     node.Raft.Tick();
                 break;
             case < 94:
-                if (node.IsUp)
+                if (node.IsUp && _faults)
                     Use(node);
                 break;
             default:
@@ -80,12 +82,11 @@ internal sealed class ChaosWorld
                 _reads[context] = _oracle.LastApplied;
                 node.Raft.ReadIndex(Bytes(context));
                 break;
-            case < 9 when _faults:
+            case < 9:
                 node.Raft.TransferLeader((ulong)_random.Next(1, _nodes.Count + 1));
                 break;
             default:
-                if (_faults)
-                    node.Raft.ProposeConfChange(RandomChange());
+                node.Raft.ProposeConfChange(RandomChange());
                 break;
         }
     }
@@ -185,6 +186,10 @@ internal sealed class ChaosWorld
             && leader.Raft.Log.TermOrZero(leader.Raft.CommitIndex) == leader.Raft.Term
             && members.All(id => _nodes[(int)id - 1].Applied + 6 >= target);
     }
+
+    private string Picture() => $"{_options}, {_network.Count} messages\n" + string.Join('\n', _nodes.Select(n =>
+        $"{n.Id}: {n.Raft.Role} term {n.Raft.Term} lead {n.Raft.Leader} commit {n.Raft.CommitIndex} applied {n.Applied} last {n.Raft.LastIndex} "
+        + $"{n.Raft.Tracker.Configuration} [{string.Join(", ", n.Raft.Status.Progress.Select(p => $"{p.Id}: {Describe.Progress(p)}"))}]"));
 
     private bool Chance(int percent) => _random.Next(100) < percent;
 
