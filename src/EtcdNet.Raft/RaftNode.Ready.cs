@@ -168,6 +168,7 @@ public sealed partial class RaftNode
         var entries = EntrySlice.From(message.Entries).Span;
         AppliedTo(entries[^1].Index, EntrySize.Encoded(entries));
         ReduceUncommitted(EntrySize.Payload(entries));
+        ReleaseHeldSnapshot();
     }
 
     private void AppliedSnapshot(Snapshot snapshot)
