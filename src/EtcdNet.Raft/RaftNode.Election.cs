@@ -111,7 +111,7 @@ public sealed partial class RaftNode
         if (!canVote || !_log.IsUpToDate(new EntryId(message.LogTerm, message.Index)))
         {
             LogVote("rejected", message);
-            Send(new Message { Type = ResponseTo(message.Type), To = message.From, From = _id, Term = _term, Reject = true });
+            Send(Rejection(message));
             return;
         }
 
@@ -123,6 +123,20 @@ public sealed partial class RaftNode
             _electionElapsed = 0;
             _vote = message.From;
         }
+    }
+
+    /// <summary>
+    /// A member that was removed tells what it knows to be committed. The candidate may not know yet that the removal is, and so ask
+    /// a majority that cannot answer any more; without this hint it could do so for ever. (Goes beyond etcd, whose members ignore it.)
+    /// </summary>
+    private Message Rejection(Message request)
+    {
+        var isRemoved = !_tracker.Configuration.Voters.Contains(_id);
+        return new Message
+        {
+            Type = ResponseTo(request.Type), To = request.From, From = _id, Term = _term, Reject = true,
+            Index = isRemoved ? _log.Committed : 0, LogTerm = isRemoved ? _log.TermOrZero(_log.Committed) : 0,
+        };
     }
 
     private void StepCandidate(Message message)
@@ -146,6 +160,9 @@ public sealed partial class RaftNode
 
     private void CountVote(Message message)
     {
+        // Committed anywhere is committed: an entry of the same term and index in our log is that entry (log matching, §5.3).
+        if (message.Reject)
+            _log.TryCommit(new EntryId(message.LogTerm, message.Index));
         var type = Describe.Type(message.Type);
         if (message.Reject)
             _trace.Write(RaftLogLevel.Info, $"{_id:x} received {type} rejection from {message.From:x} at term {_term}");
@@ -158,6 +175,10 @@ public sealed partial class RaftNode
         {
             case VoteResult.Won when _role == RaftRole.PreCandidate:
                 StartCampaign(CampaignKind.Election);
+                break;
+            case VoteResult.Won when !_tracker.HasVoteOf(_id):
+                // Term and own vote are not durable yet. Leading now, crashing and forgetting the term, this member could win the
+                // same term again and put other entries where the first ones were.
                 break;
             case VoteResult.Won:
                 BecomeLeader();

@@ -5,6 +5,9 @@ namespace EtcdNet.Raft;
 /// <summary>A follower takes what the leader sends: Raft paper §5.3 (entries) and §7 (snapshots).</summary>
 public sealed partial class RaftNode
 {
+    /// <summary>A snapshot that waits until the entries handed out before it are applied, null for none.</summary>
+    private Message? _heldSnapshot;
+
     private void StepFollower(Message message)
     {
         switch (message.Type)
@@ -115,6 +118,14 @@ public sealed partial class RaftNode
     {
         var snapshot = message.Snapshot ?? Snapshot.Empty;
         var (index, term) = (snapshot.Metadata.Index, snapshot.Metadata.Term);
+        if (index > _log.Committed && _log.Applying > _log.Applied)
+        {
+            // The snapshot brings its configuration. A change among the entries that are being applied right now would then be
+            // applied on top of that, although the snapshot contains it already.
+            _heldSnapshot = message;
+            return;
+        }
+
         if (RestoreSnapshot(snapshot))
         {
             _trace.Write(RaftLogLevel.Info, $"{_id:x} [commit: {_log.Committed}] restored snapshot [index: {index}, term: {term}]");
@@ -125,6 +136,14 @@ public sealed partial class RaftNode
             _trace.Write(RaftLogLevel.Info, $"{_id:x} [commit: {_log.Committed}] ignored snapshot [index: {index}, term: {term}]");
             Send(AppendResponse(message.From, _log.Committed));
         }
+    }
+
+    private void ReleaseHeldSnapshot()
+    {
+        if (_heldSnapshot is not { } held || _log.Applying > _log.Applied)
+            return;
+        _heldSnapshot = null;
+        Handle(held);
     }
 
     /// <summary>Replaces log and configuration; false when the snapshot brings nothing new or is not for this member.</summary>

@@ -12,8 +12,13 @@ public sealed partial class RaftNode
     /// a lost message), so ask again after a while.
     /// </summary>
     /// <param name="context">Names the request; unique among those that wait, best a counter with the member's id.</param>
-    public void ReadIndex(ReadOnlyMemory<byte> context) =>
+    /// <exception cref="ArgumentException">The context is empty, so no answer could be matched to it.</exception>
+    public void ReadIndex(ReadOnlyMemory<byte> context)
+    {
+        if (context.IsEmpty)
+            throw new ArgumentException("must not be empty", nameof(context));
         StepByRole(new Message { Type = MessageType.ReadIndex, Entries = [new Entry(EntryType.Normal, 0, 0, context)] });
+    }
 
     /// <summary>
     /// Before the leader has committed in its own term it cannot know the newest commit index (thesis §6.4 step 1).
@@ -22,7 +27,7 @@ public sealed partial class RaftNode
 
     private void HandleReadIndex(Message request)
     {
-        if (request.Entries.Count != 1)
+        if (request.Entries.Count != 1 || request.Entries[0].Data.IsEmpty)
         {
             _trace.Write(RaftLogLevel.Error, $"{_id:x} invalid format of MsgReadIndex from {request.From:x}, entries count: {request.Entries.Count}");
             return;

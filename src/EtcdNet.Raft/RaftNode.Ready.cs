@@ -37,16 +37,19 @@ public sealed partial class RaftNode
         var committed = _log.NextCommitted(AllowUnstable);
         var snapshot = _log.Unstable.NextSnapshot;
         var work = new StorageWork(hardState == _previousHardState ? null : hardState, entries, committed, snapshot);
-        var messages = _options.AsyncStorageWrites ? AddStorageMessages(work) : AddMessagesAfterAppend(work);
+        if (_options.AsyncStorageWrites)
+            AddStorageMessages(work);
+        else
+            AddMessagesAfterAppend(work);
         var ready = new Ready
         {
             SoftState = softState == _previousSoftState ? null : softState,
             HardState = work.HardState,
-            ReadStates = _readStates.Count == 0 ? [] : _readStates,
+            ReadStates = _readStates.Count == 0 ? [] : Taken(ref _readStates),
             Entries = entries,
             Snapshot = snapshot,
             CommittedEntries = committed,
-            Messages = messages.Count == 0 ? [] : messages,
+            Messages = _messages.Count == 0 ? [] : Taken(ref _messages),
             MustSync = entries.Count > 0 || hardState.Term != _previousHardState.Term || hardState.Vote != _previousHardState.Vote,
         };
         Accept(ready, committed);
@@ -70,12 +73,6 @@ public sealed partial class RaftNode
             _previousSoftState = softState;
         if (ready.HardState is { } hardState)
             _previousHardState = hardState;
-        if (_readStates.Count > 0)
-            _readStates = [];
-        if (_messages.Count > 0)
-            _messages = [];
-        if (_messagesAfterAppend.Count > 0)
-            _messagesAfterAppend = [];
         _log.Unstable.AcceptInProgress();
         if (committed.Count > 0)
             _log.AcceptApplying(committed[^1].Index, EntrySize.Encoded(committed.Span), AllowUnstable);
@@ -83,7 +80,7 @@ public sealed partial class RaftNode
     }
 
     /// <summary>Async mode: the writes and applies as messages to the local workers.</summary>
-    private List<Message> AddStorageMessages(StorageWork work)
+    private void AddStorageMessages(StorageWork work)
     {
         if (work.HardState is not null || work.Entries.Count > 0 || work.Snapshot is not null || _messagesAfterAppend.Count > 0)
             _messages.Add(StorageAppend(work));
@@ -95,15 +92,13 @@ public sealed partial class RaftNode
                 Responses = [StorageApplied(work.Committed)],
             });
         }
-
-        return _messages;
     }
 
     private Message StorageAppend(StorageWork work)
     {
         // The answers to others and to oneself come first and the note about stable entries last: the answers then still find
         // their entries in memory.
-        var responses = _messagesAfterAppend;
+        var responses = Taken(ref _messagesAfterAppend);
         if (NeedsAppendResponse(work))
             responses.Add(StorageAppended(work));
         var hardState = work.HardState ?? default;
@@ -115,7 +110,7 @@ public sealed partial class RaftNode
     }
 
     /// <summary>Sync mode: the caller writes before it sends, so what waits for the write can be handed out with it.</summary>
-    private List<Message> AddMessagesAfterAppend(StorageWork work)
+    private void AddMessagesAfterAppend(StorageWork work)
     {
         foreach (var message in _messagesAfterAppend)
         {
@@ -125,11 +120,12 @@ public sealed partial class RaftNode
                 _messages.Add(message);
         }
 
+        _messagesAfterAppend.Clear();
+
         if (NeedsAppendResponse(work))
             _stepsOnAdvance.Add(StorageAppended(work));
         if (work.Committed.Count > 0)
             _stepsOnAdvance.Add(StorageApplied(work.Committed));
-        return _messages;
     }
 
     /// <summary>
@@ -172,6 +168,7 @@ public sealed partial class RaftNode
         var entries = EntrySlice.From(message.Entries).Span;
         AppliedTo(entries[^1].Index, EntrySize.Encoded(entries));
         ReduceUncommitted(EntrySize.Payload(entries));
+        ReleaseHeldSnapshot();
     }
 
     private void AppliedSnapshot(Snapshot snapshot)
@@ -191,6 +188,14 @@ public sealed partial class RaftNode
 
         Invariant.Holds(message.To != _id, $"message should not be self-addressed when sending {message.Type}");
         _messages.Add(message);
+    }
+
+    /// <summary>Hands a list over for good: the node goes on with a new one and never touches what the caller holds.</summary>
+    private static List<T> Taken<T>(ref List<T> list)
+    {
+        var taken = list;
+        list = [];
+        return taken;
     }
 
     private readonly record struct StorageWork(HardState? HardState, EntrySlice Entries, EntrySlice Committed, Snapshot? Snapshot);

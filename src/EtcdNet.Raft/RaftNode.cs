@@ -43,7 +43,12 @@ public sealed partial class RaftNode
         RestoreConfiguration(configuration);
         LoadHardState(hardState);
         if (options.Applied > 0)
+        {
+            // What was applied was committed, even if the stored commit index does not say so yet.
+            _log.CommitTo(options.Applied);
             _log.AppliedTo(options.Applied, 0);
+        }
+
         BecomeFollower(_term, 0);
         _previousSoftState = SoftState;
         _previousHardState = HardState;
@@ -239,7 +244,9 @@ public sealed partial class RaftNode
     {
         if (state.IsEmpty)
             return;
-        Invariant.Holds(state.Commit >= _log.Committed && state.Commit <= _log.LastIndex,
+
+        // A stored commit index may lag behind the snapshot, as it need not be synced; it may never be ahead of the log.
+        Invariant.Holds(state.Commit <= _log.LastIndex,
             $"state.commit {state.Commit} is out of range [{_log.Committed}, {_log.LastIndex}]");
         _log.CommitTo(state.Commit);
         (_term, _vote) = (state.Term, state.Vote);

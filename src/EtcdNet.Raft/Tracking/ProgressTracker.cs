@@ -56,6 +56,8 @@ internal sealed class ProgressTracker(int maxInflightMessages, ulong maxInflight
     /// <summary>The first vote of a member counts.</summary>
     public void RecordVote(ulong id, bool granted) => _votes.TryAdd(id, granted);
 
+    public bool HasVoteOf(ulong id) => _votes.ContainsKey(id);
+
     public (int Granted, int Rejected, VoteResult Result) TallyVotes()
     {
         var (granted, rejected) = (0, 0);
