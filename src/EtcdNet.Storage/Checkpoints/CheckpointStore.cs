@@ -51,15 +51,15 @@ public sealed class CheckpointStore
     /// </summary>
     public void Accept(Checkpoint checkpoint)
     {
-        foreach (string name in _disk.List(_directory))
-        {
-            if (CheckpointManifest.TryParseName(name, out ulong sequence) && sequence > checkpoint.Sequence)
-                _disk.Delete(Path.Combine(_directory, name));
-        }
-
-        _disk.SyncDirectory(_directory);
-        _checkpoints.RemoveAll(known => known.Sequence > checkpoint.Sequence);
+        RemoveNewerThan(checkpoint.Sequence);
         RemoveUnneededStores(checkpoint.Generation);
+    }
+
+    /// <summary>The member starts from its log alone, from the first entry on: every manifest is removed.</summary>
+    public void AcceptNone()
+    {
+        // Sequences begin at 1.
+        RemoveNewerThan(0);
     }
 
     /// <summary>Makes the directory of a new store; older ones stay until no checkpoint needs them.</summary>
@@ -108,6 +108,18 @@ public sealed class CheckpointStore
         }
 
         _disk.SyncDirectory(_directory);
+    }
+
+    private void RemoveNewerThan(ulong accepted)
+    {
+        foreach (string name in _disk.List(_directory))
+        {
+            if (CheckpointManifest.TryParseName(name, out ulong sequence) && sequence > accepted)
+                _disk.Delete(Path.Combine(_directory, name));
+        }
+
+        _disk.SyncDirectory(_directory);
+        _checkpoints.RemoveAll(known => known.Sequence > accepted);
     }
 
     private void Load(string name)
