@@ -1,0 +1,34 @@
+namespace EtcdNet.Storage.Disk;
+
+/// <summary>
+/// Keeps a reserve of free space, so that neither the log nor the store ever meets "no space left": requests that grow the
+/// data are refused before they are proposed. Asks the file system at most once per interval. Any thread.
+/// </summary>
+public sealed class DiskSpaceGuard(IDisk disk, string directory, long reserveBytes, TimeProvider time)
+{
+    /// <summary>Two log segments, the store's memory, a manifest, and as much again.</summary>
+    public const long ReserveBytesDefault = 512L << 20;
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
+    private readonly Lock _lock = new();
+    private long _askedAt = long.MinValue;
+    private long _free;
+
+    /// <summary>Free bytes as last asked.</summary>
+    public long FreeBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                long now = time.GetTimestamp();
+                if (_askedAt == long.MinValue || time.GetElapsedTime(_askedAt, now) >= s_interval)
+                    (_free, _askedAt) = (disk.FreeBytes(directory), now);
+                return _free;
+            }
+        }
+    }
+
+    /// <summary>False: refuse what grows the data; deletions, compaction and reads go on.</summary>
+    public bool HasRoom => FreeBytes >= reserveBytes;
+}

@@ -1,0 +1,81 @@
+using System.Numerics;
+using EtcdNet.Storage.Checkpoints;
+using EtcdNet.Storage.Disk;
+using FASTER.core;
+
+namespace EtcdNet.Storage.Faster;
+
+/// <content>Making a store and recovering one.</content>
+public sealed partial class FasterBackend
+{
+    private const int CacheLineBytes = 64;
+    private const int IndexBytesPerRecord = 16;
+
+    /// <summary>Makes an empty store in an empty directory.</summary>
+    public static FasterBackend Create(IDisk disk, string directory, FasterOptions? options = null)
+    {
+        options ??= new FasterOptions();
+        options.Validate();
+        if (disk.List(directory).Count > 0)
+            throw new InvalidOperationException($"{directory} is not empty, a store can not be made there");
+        var device = new StoreDevice(disk, directory, options.SegmentBits);
+        FasterKV<RevisionKey, SpanByte> store = Build(options, device, options.IndexBytes, new NoCheckpointManager());
+        device.StartAt(0);
+        return new FasterBackend(directory, options, device, store, 0)
+        {
+            _verifier = new StoreVerifier(device, directory, options.PageBits, 0),
+        };
+    }
+
+    /// <summary>
+    /// Brings back the store of a checkpoint. Every record is read and its checksum tested before FASTER sees the files,
+    /// since FASTER believes whatever lengths and links it finds. The caller still has to scan and compare count and sum
+    /// with the checkpoint's <see cref="StateMachine.StateImage"/>; nothing may be written before that.
+    /// </summary>
+    /// <exception cref="StoreDamagedException">Try an older checkpoint.</exception>
+    public static FasterBackend Recover(IDisk disk, Checkpoint checkpoint, FasterOptions? options = null)
+    {
+        options = (options ?? new FasterOptions()) with { PageBits = checkpoint.PageBits, SegmentBits = checkpoint.SegmentBits };
+        options = options with { MemoryBits = Math.Max(options.MemoryBits, options.PageBits + 2) };
+        options.Validate();
+        if (!disk.DirectoryExists(checkpoint.StoreDirectory))
+            throw new StoreDamagedException(checkpoint.StoreDirectory, checkpoint.BeginAddress, "the directory is missing");
+        var device = new StoreDevice(disk, checkpoint.StoreDirectory, checkpoint.SegmentBits);
+        try
+        {
+            var verifier = new StoreVerifier(device, checkpoint.StoreDirectory, checkpoint.PageBits, checkpoint.BeginAddress);
+            if (!verifier.Extend(checkpoint.BeginAddress, checkpoint.TailAddress).AsSpan().SequenceEqual(checkpoint.PageSums.ToArray()))
+                throw new StoreDamagedException(checkpoint.StoreDirectory, checkpoint.BeginAddress, "the sums of its pages are not those of the manifest");
+            long wanted = Math.Max(options.IndexBytes, IndexBytesPerRecord * checkpoint.Image.RecordCount * 3 / 2);
+            var manager = new NoCheckpointManager();
+            FasterKV<RevisionKey, SpanByte> store = Build(options, device, (long)BitOperations.RoundUpToPowerOf2((ulong)wanted), manager);
+            device.StartAt(checkpoint.TailAddress);
+            if (checkpoint.TailAddress > store.Log.TailAddress)
+                store.Recover(default, manager.Offer(checkpoint.BeginAddress, checkpoint.TailAddress));
+            if (store.Log.TailAddress != checkpoint.TailAddress || store.Log.BeginAddress != checkpoint.BeginAddress)
+                throw new StoreDamagedException(checkpoint.StoreDirectory, checkpoint.TailAddress, $"recovery ended at {store.Log.TailAddress}");
+            return new FasterBackend(checkpoint.StoreDirectory, options, device, store, checkpoint.LiveBytes) { _verifier = verifier };
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    private static FasterKV<RevisionKey, SpanByte> Build(FasterOptions options, StoreDevice device, long indexBytes, NoCheckpointManager manager) => new(
+        indexBytes / CacheLineBytes,
+        new LogSettings
+        {
+            LogDevice = device,
+            PageSizeBits = options.PageBits,
+            MemorySizeBits = options.MemoryBits,
+            SegmentSizeBits = options.SegmentBits,
+            MutableFraction = 0.1,
+        },
+        new CheckpointSettings { CheckpointManager = manager },
+        comparer: new RevisionKey.Comparer(),
+        variableLengthStructSettings: new VariableLengthStructSettings<RevisionKey, SpanByte> { valueLength = new SpanByteVarLenStruct() },
+        tryRecoverLatest: false,
+        concurrencyControlMode: ConcurrencyControlMode.None);
+}

@@ -1,0 +1,194 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using EtcdNet.StateMachine;
+using EtcdNet.StateMachine.Mvcc;
+using EtcdNet.Storage.Disk;
+using EtcdNet.Storage.Records;
+using FASTER.core;
+using RecordInfo = EtcdNet.StateMachine.RecordInfo;
+
+namespace EtcdNet.Storage.Faster;
+
+/// <summary>
+/// The revision store on FASTER: a log of records with a hash index in memory. It is never the source of truth: a
+/// checkpoint (manifest + log up to an address) and the write-ahead log make it again, and both are verified at a start.
+/// One writer thread (the applier); readers on any thread never wait for it.
+/// </summary>
+public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
+{
+    private readonly FasterKV<RevisionKey, SpanByte> _store;
+    private readonly StoreDevice _device;
+    private readonly StoreReader _writer;
+    private readonly ConcurrentBag<StoreReader> _readers = [];
+    private readonly byte[] _scratch = GC.AllocateUninitializedArray<byte>(RecordCodec.HeaderBytes + RecordCodec.PartBytesMax, pinned: true);
+    private long _sizeInUse;
+
+    private FasterBackend(string directory, FasterOptions options, StoreDevice device, FasterKV<RevisionKey, SpanByte> store, long sizeInUse)
+    {
+        (Directory, Options, _device, _store, _sizeInUse) = (directory, options, device, store, sizeInUse);
+        _writer = NewReader();
+    }
+
+    /// <summary>Where the files are: one generation of the store.</summary>
+    public string Directory { get; }
+
+    /// <summary>Settings in force.</summary>
+    public FasterOptions Options { get; }
+
+    /// <inheritdoc/>
+    public long SizeInBytes => _store.Log.TailAddress - _store.Log.BeginAddress;
+
+    /// <inheritdoc/>
+    public long SizeInUseInBytes => Interlocked.Read(ref _sizeInUse);
+
+    /// <summary>Bytes of the files on the disk, older checkpoints' included.</summary>
+    public long FileBytes => _device.FileBytes;
+
+    internal StoreDevice Device => _device;
+
+    internal long BeginAddress => _store.Log.BeginAddress;
+
+    internal long TailAddress => _store.Log.TailAddress;
+
+    /// <inheritdoc/>
+    public uint Put(Revision revision, bool tombstone, ReadOnlySpan<byte> keyValue)
+    {
+        _device.ThrowIfFailed();
+        int parts = RecordCodec.PartCount(keyValue.Length);
+        uint crc = 0;
+        for (int part = 0; part < parts; part++)
+        {
+            ReadOnlySpan<byte> bytes = RecordCodec.Part(keyValue, part);
+            crc = RecordCodec.Combine(crc, part, RecordCodec.Encode(_scratch, revision, part, parts, tombstone, bytes));
+            Append(new RevisionKey(revision, part), RecordCodec.HeaderBytes + bytes.Length);
+        }
+
+        Interlocked.Add(ref _sizeInUse, RecordSize.Of(keyValue.Length));
+        return crc;
+    }
+
+    /// <inheritdoc/>
+    public bool TryRead(Revision revision, IBufferWriter<byte> destination, out RecordInfo info)
+    {
+        if (!_readers.TryTake(out StoreReader? reader))
+            reader = NewReader();
+        bool found = TryRead(reader, revision, destination, out info);
+        _readers.Add(reader);
+        return found;
+    }
+
+    /// <inheritdoc/>
+    public uint Release(Revision revision)
+    {
+        uint crc = 0;
+        long size = 0;
+        int parts = 1;
+        for (int part = 0; part < parts; part++)
+        {
+            if (!ReadPart(_writer, revision, part))
+                throw new BackendDamagedException(revision, part == 0 ? "it is missing and was to be released" : $"part {part} is missing");
+            if (part == 0)
+                parts = RecordCodec.Parts(_writer.Sink.Bytes);
+            crc = RecordCodec.Combine(crc, part, RecordCodec.Crc(_writer.Sink.Bytes));
+            size += RecordSize.OfPart(_writer.Sink.Bytes.Length - RecordCodec.HeaderBytes);
+        }
+
+        Interlocked.Add(ref _sizeInUse, -size);
+        return crc;
+    }
+
+    /// <inheritdoc/>
+    public void Scan(RecordVisitor visitor)
+    {
+        using StoreReader reader = NewReader();
+        var assembled = new ArrayBufferWriter<byte>();
+        using IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(_store.Log.BeginAddress, _store.Log.TailAddress);
+        while (iterator.GetNext(out _))
+        {
+            RevisionKey key = iterator.GetKey();
+            if (key.Part != 0)
+                continue; // comes with its first part
+            ReadOnlySpan<byte> stored = iterator.GetValue().AsReadOnlySpan();
+            ThrowIfInvalid(stored, key.Revision, 0);
+            if (RecordCodec.Parts(stored) == 1)
+            {
+                visitor(key.Revision, new RecordInfo(RecordCodec.Tombstone(stored), RecordCodec.Crc(stored)), stored[RecordCodec.HeaderBytes..]);
+                continue;
+            }
+
+            assembled.ResetWrittenCount();
+            if (TryRead(reader, key.Revision, assembled, out RecordInfo info))
+                visitor(key.Revision, info, assembled.WrittenSpan);
+        }
+    }
+
+    /// <summary>Closes the files. What is not in a checkpoint is dropped; the write-ahead log has it.</summary>
+    public void Dispose()
+    {
+        _writer.Dispose();
+        while (_readers.TryTake(out StoreReader? reader))
+            reader.Dispose();
+        _store.Dispose();
+        _device.Dispose();
+    }
+
+    private static void ThrowIfInvalid(ReadOnlySpan<byte> stored, Revision revision, int part)
+    {
+        if (!RecordCodec.IsValid(stored, revision, part))
+            throw new BackendDamagedException(revision, "its checksum does not match");
+    }
+
+    private StoreReader NewReader() => new(_store.For(new StoreFunctions()).NewSession<StoreFunctions>());
+
+    // The bytes stand in the pinned scratch buffer.
+    private unsafe void Append(RevisionKey key, int bytes)
+    {
+        fixed (byte* pointer = _scratch)
+        {
+            SpanByte value = SpanByte.FromPointer(pointer, bytes);
+            Status status = _writer.Session.Upsert(ref key, ref value);
+            if (status.IsPending)
+                _writer.Session.CompletePending(wait: true);
+        }
+    }
+
+    private bool TryRead(StoreReader reader, Revision revision, IBufferWriter<byte> destination, out RecordInfo info)
+    {
+        info = default;
+        if (!ReadPart(reader, revision, 0))
+            return false;
+        ReadOnlySpan<byte> stored = reader.Sink.Bytes;
+        uint crc = RecordCodec.Crc(stored);
+        bool tombstone = RecordCodec.Tombstone(stored);
+        int parts = RecordCodec.Parts(stored);
+        destination.Write(stored[RecordCodec.HeaderBytes..]);
+        for (int part = 1; part < parts; part++)
+        {
+            if (!ReadPart(reader, revision, part))
+                throw new BackendDamagedException(revision, $"part {part} of {parts} is missing");
+            stored = reader.Sink.Bytes;
+            crc = RecordCodec.Combine(crc, part, RecordCodec.Crc(stored));
+            destination.Write(stored[RecordCodec.HeaderBytes..]);
+        }
+
+        info = new RecordInfo(tombstone, crc);
+        return true;
+    }
+
+    // Collection may move a record while a reader is on its way to the old place: then the begin has moved as well.
+    private bool ReadPart(StoreReader reader, Revision revision, int part)
+    {
+        long begin;
+        do
+        {
+            begin = _store.Log.BeginAddress;
+            if (reader.Read(new RevisionKey(revision, part)))
+            {
+                ThrowIfInvalid(reader.Sink.Bytes, revision, part);
+                return true;
+            }
+        }
+        while (begin != _store.Log.BeginAddress);
+        return false;
+    }
+}

@@ -1,0 +1,17 @@
+using EtcdNet.Storage.Faster;
+using EtcdNet.Storage.WriteAhead;
+
+namespace EtcdNet.Storage;
+
+/// <summary>Settings of everything a member stores.</summary>
+public sealed record MemberStoreOptions
+{
+    /// <summary>Entries kept in memory behind a checkpoint for followers that lag (etcd's --snapshot-catchup-entries: 5000).</summary>
+    public ulong CatchUpEntries { get; init; } = 5000;
+
+    /// <summary>The write-ahead log.</summary>
+    public WalOptions Wal { get; init; } = new();
+
+    /// <summary>The revision store.</summary>
+    public FasterOptions Faster { get; init; } = new();
+}
