@@ -1,12 +1,8 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.IO.Pipelines;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using EtcdNet.Grpc.Internal;
 using EtcdNet.Grpc.Transport;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -60,16 +56,13 @@ public sealed partial class GrpcCall
         }
     }
 
-    /// <summary>
-    /// The peer as <c>address:port</c>, <c>@</c> for a unix socket without a name. The text is made on each use.
-    /// </summary>
+    /// <summary>The peer as <c>address:port</c>; <c>@</c> for a unix socket without a name.</summary>
     public string Peer
     {
         get
         {
-            if (Features.Get<IConnectionEndPointFeature>()?.RemoteEndPoint is { } remote)
-                return remote is UnixDomainSocketEndPoint ? UnixPeer(remote) : remote.ToString() ?? "@";
-            return "@";
+            _ = Features;
+            return Connection?.Peer ?? "@";
         }
     }
 
@@ -148,7 +141,9 @@ public sealed partial class GrpcCall
     internal void SetTimeout(TimeSpan timeout)
     {
         _timeout = timeout;
-        Deadline = _host.Options.TimeProvider.GetUtcNow() + timeout;
+        var now = _host.Options.TimeProvider.GetUtcNow();
+        // The longest timeout that can be written is 11,415 years.
+        Deadline = DateTimeOffset.MaxValue - now > timeout ? now + timeout : DateTimeOffset.MaxValue;
     }
 
     internal void Abort() => _lifetime.Abort();
@@ -157,12 +152,6 @@ public sealed partial class GrpcCall
     internal ValueTask<FlushResult> SendHeadersAsync() => ResponseBody.FlushAsync(Cancellation);
 
     private static ObjectDisposedException Ended() => new(nameof(GrpcCall), "the call has ended");
-
-    private static string UnixPeer(EndPoint remote)
-    {
-        string path = remote.ToString() ?? "";
-        return path.Length == 0 ? "@" : path;
-    }
 
     private CancellationToken CreateSource()
     {

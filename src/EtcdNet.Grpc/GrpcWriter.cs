@@ -95,7 +95,6 @@ public sealed class GrpcWriter<T>
     public ValueTask FlushAsync(CancellationToken cancellationToken = default)
     {
         Enter();
-        _call.Connection?.ServerSent();
         bool linkNeeded = cancellationToken.CanBeCanceled && cancellationToken != _callEnd;
         var flush = _body.FlushAsync(_callEnd);
         if (flush.IsCompletedSuccessfully)

@@ -122,7 +122,7 @@ public sealed class SmallPartsTests
     private static (PingPolicy Policy, ManualTime Time, ConnectionState Connection) Policy()
     {
         var time = new ManualTime();
-        var connection = new ConnectionState(new GrpcEndpoint { Address = new System.Net.IPEndPoint(0, 0) });
+        var connection = new ConnectionState(new GrpcEndpoint { Address = new System.Net.IPEndPoint(0, 0) }, null);
         return (new PingPolicy(TimeSpan.FromSeconds(5), permitWithoutStream: false, time, connection), time, connection);
     }
 }
