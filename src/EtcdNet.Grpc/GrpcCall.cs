@@ -29,6 +29,7 @@ public sealed partial class GrpcCall
     private TimeSpan? _timeout;
     private int _endReason;
     private bool _completed;
+    private bool _bodyBegun;
 
     internal GrpcCall(HostState host)
     {
@@ -124,6 +125,7 @@ public sealed partial class GrpcCall
         _timeout = null;
         _endReason = 0;
         _completed = false;
+        _bodyBegun = false;
         Deadline = null;
         RequestIsGzip = false;
         return reusable;
@@ -145,6 +147,9 @@ public sealed partial class GrpcCall
         // The longest timeout that can be written is 11,415 years.
         Deadline = DateTimeOffset.MaxValue - now > timeout ? now + timeout : DateTimeOffset.MaxValue;
     }
+
+    /// <summary>From now on the status belongs into the trailers.</summary>
+    internal void BodyBegins() => _bodyBegun = true;
 
     internal void Abort() => _lifetime.Abort();
 
@@ -183,7 +188,15 @@ public sealed partial class GrpcCall
         if (_source!.IsCancellationRequested)
             return;
         Interlocked.CompareExchange(ref _endReason, (int)reason, (int)EndReason.None);
-        _source.Cancel();
+        try
+        {
+            _source.Cancel();
+        }
+        catch (AggregateException error)
+        {
+            // A callback of the handler's; it must not keep the host from telling the other calls.
+            _host.Observer?.HandlerFailed(Method, error);
+        }
     }
 
     private EndReason Reason()

@@ -151,6 +151,10 @@ internal sealed class EchoHost : IAsyncDisposable
         if (count < 0)
             throw new GrpcStatusException(GrpcStatusCode.FailedPrecondition, "no snapshot");
         var message = new SnapshotResponse { Blob = ByteString.CopyFrom(new byte[size]) };
+        if (call.Metadata("misuse") is not null)
+            Misuse(writer, message);
+        if (call.Metadata("unflushed") is not null)
+            writer.Append(message);
         for (int i = 0; i < count; i++)
         {
             await writer.WriteAsync(message);
@@ -159,6 +163,16 @@ internal sealed class EchoHost : IAsyncDisposable
 
         if (call.Metadata("fail") is { } text)
             throw new GrpcStatusException(GrpcStatusCode.DataLoss, text);
+    }
+
+    /// <summary>Goes on writing while a flush is waiting.</summary>
+    private static void Misuse(GrpcWriter<SnapshotResponse> writer, SnapshotResponse message)
+    {
+        while (writer.WriteAsync(message).AsTask().IsCompleted)
+        {
+        }
+
+        writer.Append(message);
     }
 
     private async Task WatchAsync(GrpcReader<WatchRequest> reader, GrpcCall call, GrpcWriter<WatchResponse> writer)

@@ -51,6 +51,34 @@ public sealed class HostTests
     }
 
     [Fact]
+    public async Task A_client_that_takes_nothing_does_not_hold_up_the_stop()
+    {
+        await using var host = await EchoHost.StartAsync(new GrpcServerOptions { ShutdownGrace = TimeSpan.FromSeconds(60) });
+        using var client = await RawHttp2.ConnectAsync(host.Port);
+        byte[] block =
+        [
+            .. RawHttp2.HeaderBlock(EchoHost.Snapshot, "localhost", huffman: false),
+            0x00, .. RawHttp2.PlainString("count"), .. RawHttp2.PlainString("1000"),
+            0x00, .. RawHttp2.PlainString("size"), .. RawHttp2.PlainString("10000"),
+        ];
+        await client.SendAsync(
+            new Frame(Frame.Headers, Frame.EndHeaders, 1, block),
+            new Frame(Frame.Data, Frame.EndStream, 1, GrpcClient.Frame(new SnapshotRequest().ToByteArray())));
+        int taken = 0;
+        while (taken < 65_535)
+            taken += (await client.ReadAsync(Frame.Data))!.Payload.Length;
+        await host.Host.StopAsync().WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task Two_stops_are_one()
+    {
+        await using var host = await EchoHost.StartAsync();
+        await Task.WhenAll(host.Host.StopAsync(), host.Host.StopAsync()).WaitAsync(TimeSpan.FromSeconds(15));
+        await host.DisposeAsync();
+    }
+
+    [Fact]
     public async Task Stopping_says_goaway()
     {
         await using var host = await EchoHost.StartAsync();

@@ -53,6 +53,26 @@ public sealed class StreamTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task An_error_after_an_unflushed_message_is_in_the_trailers()
+    {
+        using var stream = await OpenSnapshotAsync(("unflushed", "1"), ("count", "0"), ("fail", "torn"));
+        Assert.NotNull(await stream.ReadAsync(SnapshotResponse.Parser));
+        Assert.Null(await stream.ReadAsync(SnapshotResponse.Parser));
+        Assert.Equal((15, "torn", false), (stream.Status().Code, stream.Status().Text, stream.Status().TrailersOnly));
+    }
+
+    [Fact]
+    public async Task Two_writers_on_one_stream_are_refused()
+    {
+        using var stream = await OpenSnapshotAsync(("misuse", "1"), ("size", "20000"));
+        while (await stream.ReadAsync(SnapshotResponse.Parser).InTimeAsync() is not null)
+        {
+        }
+
+        Assert.Equal((2, $"two writers on one stream of {EchoHost.Snapshot}"), (stream.Status().Code, stream.Status().Text));
+    }
+
+    [Fact]
     public async Task A_client_stream_is_collected()
     {
         var frames = Enumerable.Range(0, 500)
