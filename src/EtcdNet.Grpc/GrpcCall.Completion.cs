@@ -19,6 +19,7 @@ public sealed partial class GrpcCall
         if (message is null)
             throw new InvalidOperationException($"the handler of {Method.Path} gave no response");
         int size = MessageFrame.CheckedSize(message, _host.Options.MaxSendMessageSize);
+        BodyBegins();
         try
         {
             MessageFrame.Write(ResponseBody, message, size);
@@ -94,7 +95,7 @@ public sealed partial class GrpcCall
     private void WriteStatus(GrpcStatusCode code, string message)
     {
         // Before any output the status goes into the headers, and the response has no body; after it, into the trailers.
-        bool trailersOnly = code != GrpcStatusCode.OK && !_response.HasStarted;
+        bool trailersOnly = code != GrpcStatusCode.OK && !_bodyBegun && !_response.HasStarted;
         var fields = trailersOnly
             ? _response.Headers
             : Features.Get<IHttpResponseTrailersFeature>()?.Trailers;

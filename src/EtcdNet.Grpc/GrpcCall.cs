@@ -1,12 +1,8 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.IO.Pipelines;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using EtcdNet.Grpc.Internal;
 using EtcdNet.Grpc.Transport;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -33,6 +29,7 @@ public sealed partial class GrpcCall
     private TimeSpan? _timeout;
     private int _endReason;
     private bool _completed;
+    private bool _bodyBegun;
 
     internal GrpcCall(HostState host)
     {
@@ -60,16 +57,13 @@ public sealed partial class GrpcCall
         }
     }
 
-    /// <summary>
-    /// The peer as <c>address:port</c>, <c>@</c> for a unix socket without a name. The text is made on each use.
-    /// </summary>
+    /// <summary>The peer as <c>address:port</c>; <c>@</c> for a unix socket without a name.</summary>
     public string Peer
     {
         get
         {
-            if (Features.Get<IConnectionEndPointFeature>()?.RemoteEndPoint is { } remote)
-                return remote is UnixDomainSocketEndPoint ? UnixPeer(remote) : remote.ToString() ?? "@";
-            return "@";
+            _ = Features;
+            return Connection?.Peer ?? "@";
         }
     }
 
@@ -131,6 +125,7 @@ public sealed partial class GrpcCall
         _timeout = null;
         _endReason = 0;
         _completed = false;
+        _bodyBegun = false;
         Deadline = null;
         RequestIsGzip = false;
         return reusable;
@@ -148,8 +143,13 @@ public sealed partial class GrpcCall
     internal void SetTimeout(TimeSpan timeout)
     {
         _timeout = timeout;
-        Deadline = _host.Options.TimeProvider.GetUtcNow() + timeout;
+        var now = _host.Options.TimeProvider.GetUtcNow();
+        // The longest timeout that can be written is 11,415 years.
+        Deadline = DateTimeOffset.MaxValue - now > timeout ? now + timeout : DateTimeOffset.MaxValue;
     }
+
+    /// <summary>From now on the status belongs into the trailers.</summary>
+    internal void BodyBegins() => _bodyBegun = true;
 
     internal void Abort() => _lifetime.Abort();
 
@@ -157,12 +157,6 @@ public sealed partial class GrpcCall
     internal ValueTask<FlushResult> SendHeadersAsync() => ResponseBody.FlushAsync(Cancellation);
 
     private static ObjectDisposedException Ended() => new(nameof(GrpcCall), "the call has ended");
-
-    private static string UnixPeer(EndPoint remote)
-    {
-        string path = remote.ToString() ?? "";
-        return path.Length == 0 ? "@" : path;
-    }
 
     private CancellationToken CreateSource()
     {
@@ -194,7 +188,15 @@ public sealed partial class GrpcCall
         if (_source!.IsCancellationRequested)
             return;
         Interlocked.CompareExchange(ref _endReason, (int)reason, (int)EndReason.None);
-        _source.Cancel();
+        try
+        {
+            _source.Cancel();
+        }
+        catch (AggregateException error)
+        {
+            // A callback of the handler's; it must not keep the host from telling the other calls.
+            _host.Observer?.HandlerFailed(Method, error);
+        }
     }
 
     private EndReason Reason()

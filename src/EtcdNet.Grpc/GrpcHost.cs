@@ -29,7 +29,8 @@ public sealed class GrpcHost : IAsyncDisposable
     private readonly IServer _server;
     private readonly GrpcApplication _application;
     private int _started;
-    private int _stopped;
+    private readonly Lock _sync = new();
+    private Task? _stop;
 
     /// <summary>Makes a host; nothing is bound before <see cref="StartAsync"/>.</summary>
     /// <exception cref="ArgumentException">A limit out of range, a path twice in the table, no address.</exception>
@@ -79,14 +80,11 @@ public sealed class GrpcHost : IAsyncDisposable
     /// Ends open streams with Unavailable, lets unary calls finish, says GOAWAY and closes. What is still open after
     /// <see cref="GrpcServerOptions.ShutdownGrace"/>, or when the token fires, is cut.
     /// </summary>
-    public async Task StopAsync(CancellationToken cancellationToken = default)
+    /// <remarks>Later calls wait for the first one.</remarks>
+    public Task StopAsync(CancellationToken cancellationToken = default)
     {
-        if (Interlocked.Exchange(ref _stopped, 1) != 0)
-            return;
-        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        grace.CancelAfter(_options.ShutdownGrace);
-        await _state.StopAsync().ConfigureAwait(false);
-        await _server.StopAsync(grace.Token).ConfigureAwait(false);
+        lock (_sync)
+            return _stop ??= StopOnceAsync(cancellationToken);
     }
 
     /// <summary>Stops if that has not been done, and lets everything go.</summary>
@@ -98,6 +96,16 @@ public sealed class GrpcHost : IAsyncDisposable
         else
             _host.Dispose();
         _state.Dispose();
+    }
+
+    private async Task StopOnceAsync(CancellationToken cancellationToken)
+    {
+        // Callers hold a lock here.
+        await Task.Yield();
+        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        grace.CancelAfter(_options.ShutdownGrace);
+        await _state.StopAsync().ConfigureAwait(false);
+        await _server.StopAsync(grace.Token).ConfigureAwait(false);
     }
 
     private void ConfigureWeb(IWebHostBuilder web)

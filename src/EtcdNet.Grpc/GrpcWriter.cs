@@ -56,6 +56,7 @@ public sealed class GrpcWriter<T>
         try
         {
             int size = MessageFrame.CheckedSize(message, _call.Host.Options.MaxSendMessageSize);
+            _call.BodyBegins();
             try
             {
                 MessageFrame.Write(_body, message, size);
@@ -82,6 +83,7 @@ public sealed class GrpcWriter<T>
         try
         {
             int size = MessageFrame.CheckedSize(message.Length, _call.Host.Options.MaxSendMessageSize);
+            _call.BodyBegins();
             MessageFrame.WriteRaw(_body, message, size);
             _call.Host.Observer?.MessageSent(_method, size);
         }
@@ -95,9 +97,18 @@ public sealed class GrpcWriter<T>
     public ValueTask FlushAsync(CancellationToken cancellationToken = default)
     {
         Enter();
-        _call.Connection?.ServerSent();
         bool linkNeeded = cancellationToken.CanBeCanceled && cancellationToken != _callEnd;
-        var flush = _body.FlushAsync(_callEnd);
+        ValueTask<FlushResult> flush;
+        try
+        {
+            flush = _body.FlushAsync(_callEnd);
+        }
+        catch
+        {
+            Exit();
+            throw;
+        }
+
         if (flush.IsCompletedSuccessfully)
         {
             _ = flush.Result;

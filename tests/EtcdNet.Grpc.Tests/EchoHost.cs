@@ -20,6 +20,7 @@ internal sealed class EchoHost : IAsyncDisposable
     public const string Inspect = "/test.Control/Inspect";
 
     private readonly ConcurrentDictionary<ByteString, ByteString> _values = new();
+    private readonly ConcurrentDictionary<string, bool> _peers = new();
     private int _watches;
     private int _waits;
     private int _snapshots;
@@ -39,6 +40,9 @@ internal sealed class EchoHost : IAsyncDisposable
 
     public int SnapshotsWritten => Volatile.Read(ref _snapshots);
 
+    /// <summary>Distinct peers seen by watches.</summary>
+    public int Connections => _peers.Count;
+
     public int OpenWatches => Volatile.Read(ref _watches);
 
     public int OpenWaits => Volatile.Read(ref _waits);
@@ -56,6 +60,8 @@ internal sealed class EchoHost : IAsyncDisposable
         await host.Host.StartAsync();
         return host;
     }
+
+    public byte[] Value(string key) => _values[ByteString.CopyFromUtf8(key)].ToByteArray();
 
     public ValueTask DisposeAsync() => Host.DisposeAsync();
 
@@ -145,6 +151,10 @@ internal sealed class EchoHost : IAsyncDisposable
         if (count < 0)
             throw new GrpcStatusException(GrpcStatusCode.FailedPrecondition, "no snapshot");
         var message = new SnapshotResponse { Blob = ByteString.CopyFrom(new byte[size]) };
+        if (call.Metadata("misuse") is not null)
+            Misuse(writer, message);
+        if (call.Metadata("unflushed") is not null)
+            writer.Append(message);
         for (int i = 0; i < count; i++)
         {
             await writer.WriteAsync(message);
@@ -155,8 +165,19 @@ internal sealed class EchoHost : IAsyncDisposable
             throw new GrpcStatusException(GrpcStatusCode.DataLoss, text);
     }
 
+    /// <summary>Goes on writing while a flush is waiting.</summary>
+    private static void Misuse(GrpcWriter<SnapshotResponse> writer, SnapshotResponse message)
+    {
+        while (writer.WriteAsync(message).AsTask().IsCompleted)
+        {
+        }
+
+        writer.Append(message);
+    }
+
     private async Task WatchAsync(GrpcReader<WatchRequest> reader, GrpcCall call, GrpcWriter<WatchResponse> writer)
     {
+        _peers[call.Peer] = true;
         Interlocked.Increment(ref _watches);
         try
         {

@@ -20,7 +20,8 @@ internal static class Gzip
             using var gzip = new GZipStream(stream, CompressionMode.Decompress);
             while (true)
             {
-                int read = gzip.Read(output, length, output.Length - length);
+                int room = (int)Math.Min(output.Length, maxSize + 1L) - length;
+                int read = gzip.Read(output, length, room);
                 if (read == 0)
                     break;
                 length += read;

@@ -1,16 +1,23 @@
 namespace EtcdNet.Grpc.Internal;
 
 /// <summary>What all calls of a host share.</summary>
-internal sealed class HostState(GrpcServerOptions options) : IDisposable
+internal sealed class HostState : IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
 
-    public GrpcServerOptions Options { get; } = options;
+    public HostState(GrpcServerOptions options)
+    {
+        Options = options;
+        Observer = options.Observer;
+        Stopping = _stopping.Token;
+    }
 
-    public IGrpcObserver? Observer { get; } = options.Observer;
+    public GrpcServerOptions Options { get; }
+
+    public IGrpcObserver? Observer { get; }
 
     /// <summary>Fires when the host begins to stop.</summary>
-    public CancellationToken Stopping => _stopping.Token;
+    public CancellationToken Stopping { get; }
 
     public bool IsStopping => _stopping.IsCancellationRequested;
 

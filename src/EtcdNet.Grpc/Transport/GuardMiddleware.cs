@@ -11,7 +11,7 @@ internal sealed class GuardMiddleware(GrpcEndpoint endpoint, GrpcServerOptions o
     /// <param name="mayBeHttp2">False for endpoints that speak HTTP/1.1 only and need no guards.</param>
     public ConnectionDelegate Wrap(ConnectionDelegate next, bool mayBeHttp2) => async connection =>
     {
-        var state = new ConnectionState(endpoint);
+        var state = new ConnectionState(endpoint, connection.RemoteEndPoint);
         connection.Features.Set(state);
         if (!mayBeHttp2)
         {
@@ -22,7 +22,7 @@ internal sealed class GuardMiddleware(GrpcEndpoint endpoint, GrpcServerOptions o
         var outer = connection.Transport;
         var pings = new PingPolicy(
             options.KeepaliveMinTime, options.KeepalivePermitWithoutStream, options.TimeProvider, state);
-        var output = new Http2OutputGuard(outer.Output);
+        var output = new Http2OutputGuard(outer.Output, state);
         connection.Transport = new DuplexPipe(new Http2InputGuard(outer.Input, pings, output, maxHeaderBlock), output);
         try
         {

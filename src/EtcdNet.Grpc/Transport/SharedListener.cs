@@ -198,7 +198,8 @@ internal sealed class SharedListener(GrpcEndpoint endpoint, TimeProvider time)
         }
 
         public ValueTask UnbindAsync(CancellationToken cancellationToken = default) =>
-            new(owner.UnbindAsync().WaitAsync(cancellationToken));
+            // Not cut short: Kestrel comes with a fired token when a start failed, and closing a listener is quick.
+            new(owner.UnbindAsync());
 
         public ValueTask DisposeAsync() =>
             Interlocked.Exchange(ref _disposed, 1) == 0 ? owner.DisposeShareAsync() : ValueTask.CompletedTask;
