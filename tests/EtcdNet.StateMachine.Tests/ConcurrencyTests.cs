@@ -1,5 +1,6 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.StateMachine.Errors;
+using EtcdNet.StateMachine.Mvcc;
 using Xunit.Abstractions;
 
 namespace EtcdNet.StateMachine.Tests;
@@ -8,7 +9,12 @@ namespace EtcdNet.StateMachine.Tests;
 public sealed class ConcurrencyTests(ITestOutputHelper output)
 {
     private const int Keys = 200;
-    private const int Rounds = 12_000;
+    private const int LeastRounds = 12_000;
+    private const int LeastReads = 2_000;
+    private const int MostRounds = 20_000_000;
+
+    private long _reads;
+    private long _compacted;
 
     [Fact]
     public void Readers_never_see_half_of_anything()
@@ -18,8 +24,6 @@ public sealed class ConcurrencyTests(ITestOutputHelper output)
         var machine = new Machine(new InMemoryBackend(dropReleased: true));
         WriteAll(machine, 0);
         using var stop = new CancellationTokenSource();
-        long reads = 0;
-        long compacted = 0;
         Task[] readers =
         [
             .. Enumerable.Range(0, 3).Select(number => Task.Run(() =>
@@ -28,23 +32,27 @@ public sealed class ConcurrencyTests(ITestOutputHelper output)
                 while (!stop.IsCancellationRequested)
                 {
                     if (ReadOnce(machine, random))
-                        Interlocked.Increment(ref reads);
+                        Interlocked.Increment(ref _reads);
                     else
-                        Interlocked.Increment(ref compacted);
+                        Interlocked.Increment(ref _compacted);
                 }
             })),
         ];
         Write(machine, new Random(seed), readers);
         stop.Cancel();
         Task.WaitAll(readers);
-        output.WriteLine($"{reads} reads, {compacted} compacted");
-        Assert.InRange(reads, 100, long.MaxValue);
+        output.WriteLine($"{_reads} reads, {_compacted} compacted, revision {machine.Store.CurrentRevision}");
+        Assert.InRange(_reads, LeastReads, long.MaxValue);
+        Assert.InRange(_compacted, 1, long.MaxValue);
     }
 
-    private static void Write(Machine machine, Random random, Task[] readers)
+    private void Write(Machine machine, Random random, Task[] readers)
     {
-        for (int round = 1; round <= Rounds && !readers.Any(reader => reader.IsFaulted); round++)
+        // Goes on until the readers have met every state often enough; the upper bound only ends a test that is stuck.
+        for (int round = 1; round <= MostRounds && !readers.Any(reader => reader.IsCompleted); round++)
         {
+            if (round > LeastRounds && Interlocked.Read(ref _reads) >= LeastReads && Interlocked.Read(ref _compacted) > 0)
+                return;
             // Every revision leaves all pairs (k, k+1) with equal values, and exactly Keys live keys.
             int pair = random.Next(Keys / 2) * 2;
             if (random.Next(3) == 0)
@@ -81,6 +89,10 @@ public sealed class ConcurrencyTests(ITestOutputHelper output)
             TxnResponse txn = machine.State.Txns.Read(Op.Txn(then: [Op.Get(Name(0)), Op.Get(Name(1))]));
             Assert.Equal(
                 txn.Responses[0].ResponseRange.Kvs.FirstOrDefault()?.Value, txn.Responses[1].ResponseRange.Kvs.FirstOrDefault()?.Value);
+            if (random.Next(10) == 0)
+                Assert.InRange(machine.State.HashKv(0).Revision, 2, long.MaxValue);
+            if (revision != 0)
+                ReadHistory(machine, revision);
             return true;
         }
         catch (EtcdException error)
@@ -89,6 +101,20 @@ public sealed class ConcurrencyTests(ITestOutputHelper output)
             Assert.NotEqual(0, revision);
             return false;
         }
+    }
+
+    /// <summary>From a revision that is not compacted every single event must be there: each revision changes a pair.</summary>
+    private static void ReadHistory(Machine machine, long revision)
+    {
+        long to = machine.Store.CurrentRevision;
+        var events = new List<StoreEvent>();
+        using IHistoryCursor cursor = machine.Store.Open(new byte[1], new byte[1], revision + 1, to);
+        while (cursor.ReadNext(events, 5) < to)
+        {
+        }
+        for (int i = 0; i < events.Count; i++)
+            Assert.Equal((revision + 1 + (i / 2), i % 2), (events[i].Revision.Main, events[i].Revision.Sub));
+        Assert.Equal(2 * (to - revision), events.Count);
     }
 
     private static void WriteAll(Machine machine, int value)

@@ -48,6 +48,25 @@ public sealed class RestoreTests
     }
 
     [Fact]
+    public void The_index_knows_which_records_a_snapshot_needs()
+    {
+        Machine machine = Filled();
+        Assert.False(machine.State.Compactor.IsRunning);
+        long count = 0;
+        ulong sum = 0;
+        machine.Backend.Scan((revision, info, bytes) =>
+        {
+            if (!machine.Store.Contains(Protocol.Mvccpb.KeyValue.Parser.ParseFrom(bytes).Key.Span, revision))
+                return;
+            count++;
+            sum += info.Crc;
+        });
+        StateImage image = machine.State.Capture();
+        Assert.Equal((image.RecordCount, image.RecordCrcSum), (count, sum));
+        Assert.InRange(count, 1, machine.Backend.Count - 1);
+    }
+
+    [Fact]
     public void A_first_compaction_at_zero_is_remembered()
     {
         var machine = new Machine();

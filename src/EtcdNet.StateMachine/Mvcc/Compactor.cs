@@ -32,6 +32,12 @@ public sealed class Compactor
         internal set => Interlocked.Exchange(ref _finished, value);
     }
 
+    /// <summary>
+    /// A pass is under way: the index has already let go of records that the rule of <see cref="FinishedRevision"/> still
+    /// counts. Applier's thread.
+    /// </summary>
+    public bool IsRunning => _running;
+
     /// <summary>There is something to do. Any thread may ask; exact on the applier's.</summary>
     public bool HasWork => _running || _store.CompactRevision > FinishedRevision;
 

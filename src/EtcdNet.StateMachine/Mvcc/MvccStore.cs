@@ -124,5 +124,20 @@ public sealed partial class MvccStore : IHistory
     /// <inheritdoc/>
     public KeyValue? Read(Revision revision) => _records.TryRead(revision);
 
+    /// <summary>
+    /// True when the index refers to the record. Outside of a compactor's pass these are exactly the records that a
+    /// checkpoint counts, so a scan for a snapshot can leave the others out. Any thread.
+    /// </summary>
+    public bool Contains(ReadOnlySpan<byte> key, Revision revision)
+    {
+        if (IndexReader.Find(View.Root, key) is not { } item)
+            return false;
+        KeyHistory.VersionList versions = item.Versions;
+        int index = versions.LastAtOrBefore(revision.Main);
+        while (index >= 0 && versions[index].Revision > revision)
+            index--;
+        return index >= 0 && versions[index].Revision == revision;
+    }
+
     internal void CountRange() => Interlocked.Increment(ref _rangeTotal);
 }

@@ -28,6 +28,15 @@ internal sealed class RangeReader(RecordReader records)
             response.Count = IndexReader.Count(view.Root, range, revision);
             return response;
         }
+        if (range.IsSingle && !HasFilter(request))
+        {
+            if (TryFind(view, range.Start.Span, revision, out Found one))
+            {
+                response.Count = 1;
+                response.Kvs.Add(Read(one, withValue: !request.KeysOnly));
+            }
+            return response;
+        }
         bool everything = HasFilter(request) || HasOwnOrder(request);
         List<Found> found = Collect(view.Root, range, revision, everything || request.Limit <= 0 ? long.MaxValue : request.Limit);
         response.Count = found.Count;
