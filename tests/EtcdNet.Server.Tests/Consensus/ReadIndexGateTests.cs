@@ -54,12 +54,12 @@ public sealed class ReadIndexGateTests
     {
         _state.PublishConfiguration(new ConfState { Voters = [1] });
         _state.PublishLeadership(term: 2, leader: 1, commit: 3);
-        Assert.False(_gate.WaitAsync(default).IsCompleted);
+        Assert.False(_gate.WaitAsync(default).AsTask().IsCompleted);
         _state.PublishApplied(4, term: 2);
-        Assert.True(_gate.WaitAsync(default).IsCompletedSuccessfully);
+        Assert.True(_gate.WaitAsync(default).AsTask().IsCompletedSuccessfully);
 
         _state.PublishConfiguration(new ConfState { Voters = [1, 2] });
-        Assert.False(_gate.WaitAsync(default).IsCompleted);
+        Assert.False(_gate.WaitAsync(default).AsTask().IsCompleted);
     }
 
     [Fact]
