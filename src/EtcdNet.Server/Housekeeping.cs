@@ -1,32 +1,58 @@
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
+using EtcdNet.Storage.Checkpoints;
+using EtcdNet.Storage.Faster;
 using Serilog;
 
 namespace EtcdNet.Server;
 
 /// <summary>
-/// The writer's spare-time work, a few milliseconds at a time between batches: releasing what a compaction killed, and
-/// letting go of log entries that nobody will ask for.
+/// The writer's spare-time work, a few milliseconds at a time between batches: releasing what a compaction killed, taking
+/// its space back, making checkpoints, and letting go of log entries that nobody will ask for.
 /// </summary>
 internal sealed class Housekeeping : IHousekeeping
 {
-    // A slice must be short against the 100 ms of a heartbeat and long against the cost of a wake-up.
+    // Slices must be short against the 100 ms of a heartbeat and long against the cost of a wake-up.
     private const int CompactionKeysPerSlice = 1000;
+    private const long CollectBytesPerSlice = 1 << 20;
+
+    // Collecting rewrites what lives, so it waits until there is enough to gain, and stops when there is little left.
+    private const long CollectDeadBytesMin = 64L << 20;
+    private const double CollectDeadShareMin = 0.3;
 
     private readonly MemberStorage _storage;
     private readonly MemberOptions _options;
+    private readonly Action<ulong> _releaseLogBefore;
+    private readonly Action<TimeSpan> _checkpointed;
+    private readonly ILogger _log;
+    private readonly RecordLiveness _isLive;
+    private Task<CheckpointResult>? _checkpoint;
+    private ulong _checkpointIndex;
+    private long _logBytesAtCheckpoint;
+    private bool _collecting;
 
-    public Housekeeping(MemberStorage storage, MemberOptions options)
+    /// <param name="storage">What is kept in order; its writer calls.</param>
+    /// <param name="options">When a checkpoint is due.</param>
+    /// <param name="releaseLogBefore">Told which entries no checkpoint needs any more.</param>
+    /// <param name="checkpointed">Told how long a checkpoint took.</param>
+    /// <param name="log">Log of the process.</param>
+    public Housekeeping(
+        MemberStorage storage, MemberOptions options, Action<ulong> releaseLogBefore, Action<TimeSpan> checkpointed, ILogger log)
     {
         _storage = storage;
         _options = options;
+        _releaseLogBefore = releaseLogBefore;
+        _checkpointed = checkpointed;
+        _log = log.ForContext<Housekeeping>();
+        _isLive = storage.Machine.Store.IsReferenced;
+        _checkpointIndex = storage.Machine.ConsistentIndex;
     }
 
     /// <summary>Clients that wait for a physical compaction.</summary>
     public CompactionWaits Compactions { get; } = new();
 
     /// <inheritdoc/>
-    public bool HasWork => _storage.Machine.Compactor.HasWork;
+    public bool HasWork => _storage.Machine.Compactor.HasWork || _collecting;
 
     /// <inheritdoc/>
     public TimeSpan Interval { get; } = TimeSpan.FromSeconds(1);
@@ -35,6 +61,26 @@ internal sealed class Housekeeping : IHousekeeping
     public bool Step()
     {
         TrimEntries();
+        FinishCheckpoint();
+        if (_checkpoint is null && _storage.Meter.Bytes - _logBytesAtCheckpoint >= _options.CheckpointAfterBytes)
+            BeginCheckpoint();
+        return Compact() | Collect();
+    }
+
+    /// <inheritdoc/>
+    public void Finish()
+    {
+        _checkpoint?.Wait();
+        FinishCheckpoint();
+        if (_storage.Machine.ConsistentIndex == _checkpointIndex)
+            return;
+        BeginCheckpoint();
+        _checkpoint!.Wait();
+        FinishCheckpoint();
+    }
+
+    private bool Compact()
+    {
         if (!_storage.Machine.Compactor.HasWork)
             return false;
         _storage.Machine.Compactor.Step(CompactionKeysPerSlice);
@@ -42,9 +88,34 @@ internal sealed class Housekeeping : IHousekeeping
         return true;
     }
 
-    /// <inheritdoc/>
-    public void Finish()
+    private bool Collect()
     {
+        long size = _storage.Backend.SizeInBytes;
+        long dead = size - _storage.Backend.SizeInUseInBytes;
+        _collecting = dead >= CollectDeadBytesMin && dead >= size * CollectDeadShareMin
+            && _storage.Backend.CollectStep(_isLive, CollectBytesPerSlice).ScannedBytes > 0;
+        return _collecting;
+    }
+
+    private void BeginCheckpoint()
+    {
+        _logBytesAtCheckpoint = _storage.Meter.Bytes;
+        _checkpointIndex = _storage.Machine.ConsistentIndex;
+        _checkpoint = _storage.Checkpointer.Begin(_storage.Machine.Capture());
+    }
+
+    /// <summary>A checkpoint that failed ends the member: the disk cannot be trusted any more.</summary>
+    private void FinishCheckpoint()
+    {
+        if (_checkpoint is not { IsCompleted: true } finished)
+            return;
+        _checkpoint = null;
+        CheckpointResult result = finished.GetAwaiter().GetResult();
+        _releaseLogBefore(result.LowestNeededIndex);
+        _checkpointed(result.Duration);
+        _log.Information(
+            "checkpoint made; applied index {AppliedIndex}, revision {Revision}, log kept from {LogIndex}, took {Took}",
+            result.Checkpoint.Image.AppliedIndex, result.Checkpoint.Image.Revision, result.LowestNeededIndex, result.Duration);
     }
 
     /// <summary>Keeps in memory what a follower that is a little behind may need, and no more.</summary>

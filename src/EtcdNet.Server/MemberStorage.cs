@@ -2,8 +2,9 @@ using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
 using EtcdNet.StateMachine;
 using EtcdNet.Storage;
+using EtcdNet.Storage.Checkpoints;
 using EtcdNet.Storage.Disk;
-using EtcdNet.Storage.Records;
+using EtcdNet.Storage.Faster;
 using EtcdNet.Storage.WriteAhead;
 using Serilog;
 
@@ -12,16 +13,15 @@ namespace EtcdNet.Server;
 /// <summary>What a member has on disk, recovered: the locked directory, the log, and the state machine over its backend.</summary>
 internal sealed class MemberStorage : IDisposable
 {
-    private readonly DataDirectory _directory;
+    private readonly MemberStore _store;
 
-    private MemberStorage(
-        DataDirectory directory, Wal log, EntryLog entries, MemoryBackend backend, StateMachine.StateMachine machine)
+    private MemberStorage(MemberStore store, EntryLog entries, StateMachine.StateMachine machine, WalMeter meter, DiskSpaceGuard space)
     {
-        _directory = directory;
-        Log = log;
+        _store = store;
         Entries = entries;
-        Backend = backend;
         Machine = machine;
+        Meter = meter;
+        Space = space;
         Configuration = ConfStateCodec.Decode(machine.ConfState);
     }
 
@@ -29,61 +29,89 @@ internal sealed class MemberStorage : IDisposable
 
     public ulong ClusterId => Log.Metadata.ClusterId;
 
-    public Wal Log { get; }
+    public Wal Log => _store.Wal;
 
     public EntryLog Entries { get; }
 
-    public MemoryBackend Backend { get; }
+    public FasterBackend Backend => _store.Backend;
+
+    public Checkpointer Checkpointer => _store.Checkpointer;
 
     public StateMachine.StateMachine Machine { get; }
+
+    /// <summary>Bytes written to the log.</summary>
+    public WalMeter Meter { get; }
+
+    /// <summary>Keeps a reserve of the disk free.</summary>
+    public DiskSpaceGuard Space { get; }
 
     /// <summary>Who votes at the applied index.</summary>
     public ConfState Configuration { get; }
 
-    public static MemberStorage Open(MemberOptions options, ILogger log, IWalObserver? walObserver)
+    /// <summary>Opens the directory and brings back what was in it; nothing is written before that has succeeded.</summary>
+    public static MemberStorage Open(MemberOptions options, TimeProvider time, ILogger log, IWalObserver? walObserver)
     {
         var disk = new FileDisk();
-        DataDirectory directory = DataDirectory.Open(disk, options.DataDirectory);
+        var meter = new WalMeter(walObserver);
+        var storeOptions = new MemberStoreOptions
+        {
+            CatchUpEntries = options.CatchUpEntries,
+            Wal = new WalOptions { UnsafeNoSync = options.UnsafeNoSync, Observer = meter },
+        };
+        MemberStore store = MemberStore.Open(disk, options.DataDirectory, storeOptions);
         try
         {
-            var walOptions = new WalOptions { UnsafeNoSync = options.UnsafeNoSync, Observer = walObserver };
-            if (directory.IsNew)
-                Found(disk, directory, options, walOptions);
-            var backend = new MemoryBackend();
-            var machine = new StateMachine.StateMachine(backend, options.LeaseTtlMin);
-            (Wal wal, WalContents contents) = Wal.Open(disk, directory.Wal, machine.AppliedIndex + 1, walOptions);
-            return new MemberStorage(directory, wal, ToEntryLog(machine, contents), backend, machine);
+            StateMachine.StateMachine machine = Recover(store, options, time, log);
+            EntryLog entries = store.Wal.LastIndex == 0 ? Found(store.Wal, options) : store.NewEntryLog(ConfStateCodec.Decode(machine.ConfState));
+            var space = new DiskSpaceGuard(disk, options.DataDirectory, DiskSpaceGuard.ReserveBytesDefault, time);
+            return new MemberStorage(store, entries, machine, meter, space);
         }
         catch
         {
-            directory.Dispose();
+            store.Dispose();
             throw;
         }
     }
 
-    public void Dispose()
+    public void Dispose() => _store.Dispose();
+
+    private static StateMachine.StateMachine Recover(MemberStore store, MemberOptions options, TimeProvider time, ILogger log)
     {
-        Log.Dispose();
-        _directory.Dispose();
+        long started = time.GetTimestamp();
+        StateMachine.StateMachine? machine = null;
+        WalMetadata? identity = store.IsNew ? MemberIdentity.Of(options) : null;
+        store.Start(identity, (backend, checkpoint) => machine = Load(backend, checkpoint, options));
+        foreach (string problem in store.Problems)
+            log.ForContext<MemberStorage>().Warning("{Problem:l}", problem);
+        log.ForContext<MemberStorage>().Information(
+            "recovered; checkpoint at {AppliedIndex}, revision {Revision}, {Entries} entries to apply, {TornBytes} bytes of an unfinished batch cut off, took {Took}",
+            machine!.ConsistentIndex, machine.Store.CurrentRevision, store.Wal.LastIndex - machine.ConsistentIndex, store.Contents.TornBytes,
+            time.GetElapsedTime(started));
+        return machine;
     }
 
-    /// <summary>The first log of a new cluster of one. Only when it is durable does the directory count as used.</summary>
-    private static void Found(FileDisk disk, DataDirectory directory, MemberOptions options, WalOptions walOptions)
+    /// <summary>A state machine over a store, proven to be what the checkpoint says.</summary>
+    private static StateMachine.StateMachine Load(FasterBackend backend, Checkpoint? checkpoint, MemberOptions options)
     {
-        WalMetadata identity = MemberIdentity.Of(options);
-        using (Wal wal = Wal.Create(disk, directory.Wal, identity, walOptions))
+        var machine = new StateMachine.StateMachine(backend, options.LeaseTtlMin);
+        if (checkpoint is null)
+            return machine;
+        try
         {
-            (HardState state, Entry entry) = MemberIdentity.FirstEntry(options, identity.MemberId);
-            wal.Save(state, [entry]);
+            machine.Restore(checkpoint.Image, backend);
+            return machine;
         }
-        directory.CompleteInitialisation();
+        catch (StateDamagedException damaged)
+        {
+            throw new InvalidDataException(damaged.Message, damaged);
+        }
     }
 
-    private static EntryLog ToEntryLog(StateMachine.StateMachine machine, WalContents contents)
+    /// <summary>The first entry of a new cluster of one; a start that was interrupted before it begins again here.</summary>
+    private static EntryLog Found(Wal wal, MemberOptions options)
     {
-        // The commit index on disk may lag behind; what is applied was committed.
-        HardState state = contents.HardState with { Commit = Math.Max(contents.HardState.Commit, machine.ConsistentIndex) };
-        var compacted = new EntryId(machine.ConsistentTerm, machine.ConsistentIndex);
-        return new EntryLog(state, ConfStateCodec.Decode(machine.ConfState), compacted, contents.Entries);
+        (HardState state, Entry entry) = MemberIdentity.FirstEntry(options, wal.Metadata.MemberId);
+        wal.Save(state, [entry]);
+        return new EntryLog(state, new ConfState(), compacted: default, [entry]);
     }
 }

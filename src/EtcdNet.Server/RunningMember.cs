@@ -50,13 +50,13 @@ public sealed class RunningMember : IAsyncDisposable
             _state, _pending, new RequestIdGenerator(storage.MemberId, time.GetUtcNow()), _loop, options.Proposals, time);
         _reads = new ReadIndexGate(_state, _loop.ReadIndex, options.Proposals.RequestTimeout, time);
         var writer = new LogWriter(storage.Log, storage.Entries, Deliver);
-        Housekeeping = new Housekeeping(storage, options);
+        Housekeeping = new Housekeeping(storage, options, writer.ReleaseBefore, OnCheckpointed, log);
         ulong committed = storage.Entries.InitialState().HardState.Commit;
         _applier = new Applier(storage.Machine, _state, _pending, _loop, Housekeeping, committed, time, log) { SlowApply = options.SlowApply };
         _threads = new ConsensusThreads(_loop, writer, _applier, fatal, log);
 
         Headers = new HeaderSource(_state);
-        Quota = new QuotaGuard(storage.Backend, options.QuotaBytes, RaiseNoSpace);
+        Quota = new QuotaGuard(storage.Backend, storage.Space, options.QuotaBytes, RaiseNoSpace);
         WatchHub = new WatchHub(storage.Machine.Store, WatchOptions());
         storage.Machine.Store.WatchSink = WatchHub;
         _leaderMonitor = new LeaderMonitor(_state, time, options.ElectionTimeout);
@@ -79,6 +79,9 @@ public sealed class RunningMember : IAsyncDisposable
 
     /// <summary>Confirms that reads are linearizable; for health checks.</summary>
     public IReadIndexGate Reads => _reads;
+
+    /// <summary>Told on the applier's thread how long each checkpoint took.</summary>
+    internal Action<TimeSpan>? Checkpointed { get; set; }
 
     internal ReadIndexGate ReadGate => _reads;
 
@@ -109,7 +112,7 @@ public sealed class RunningMember : IAsyncDisposable
     /// <exception cref="Storage.DataDirectoryException">The directory cannot be used.</exception>
     public static RunningMember Open(
         MemberOptions options, Action<Exception> fatal, TimeProvider time, ILogger log, Storage.WriteAhead.IWalObserver? walObserver = null) =>
-        new(options, MemberStorage.Open(options, log, walObserver), fatal, time, log);
+        new(options, MemberStorage.Open(options, time, log, walObserver), fatal, time, log);
 
     /// <summary>Starts the threads; completes when the member leads, has applied its log and has told its name and URLs.</summary>
     public async Task StartAsync(CancellationToken cancellation)
@@ -191,6 +194,8 @@ public sealed class RunningMember : IAsyncDisposable
         ProposalsFailed += _pending.Expire(_time.GetTimestamp(), static () => EtcdError.Timeout.ToException());
         _reads.Tick();
     }
+
+    private void OnCheckpointed(TimeSpan took) => Checkpointed?.Invoke(took);
 
     private void OnLeaderChanged(LeaderChange change)
     {

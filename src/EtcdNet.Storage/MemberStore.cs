@@ -109,7 +109,10 @@ public sealed class MemberStore : IDisposable
             before = new EntryId(checkpoint.Image.AppliedTerm, checkpoint.Image.AppliedIndex);
         else if (Contents.FirstIndex > 1)
             (before, entries) = (entries[0].Id, [.. entries.Skip(1)]); // the first one only tells its term
-        return new EntryLog(Contents.HardState, confState, before, entries);
+        // The commit index on disk may lag behind; what a checkpoint contains was committed.
+        ulong applied = Recovered?.Image.AppliedIndex ?? 0;
+        HardState state = Contents.HardState with { Commit = Math.Max(Contents.HardState.Commit, applied) };
+        return new EntryLog(state, confState, before, entries);
     }
 
     /// <summary>An empty store for a snapshot that the leader sends. The running one is not touched.</summary>

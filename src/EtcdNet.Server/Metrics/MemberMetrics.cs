@@ -14,6 +14,7 @@ public static class MemberMetrics
         BindStore(metrics.Mvcc, member);
         BindWatches(metrics.Mvcc, member);
         BindLeases(metrics.Lease, member);
+        member.Checkpointed = metrics.Disk.BackendCommit.Observe;
     }
 
     /// <summary>Feeds the metrics of the write-ahead log.</summary>

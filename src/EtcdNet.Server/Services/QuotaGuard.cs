@@ -1,6 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Errors;
+using EtcdNet.Storage.Disk;
 
 namespace EtcdNet.Server.Services;
 
@@ -18,14 +19,17 @@ internal sealed class QuotaGuard
     private const int LeaseBytes = 64;
 
     private readonly IBackend _backend;
+    private readonly DiskSpaceGuard _space;
     private readonly Action _raiseAlarm;
 
     /// <param name="backend">Whose size counts.</param>
+    /// <param name="space">Whose reserve must stay free.</param>
     /// <param name="quotaBytes"><c>--quota-backend-bytes</c>: 0 is the default, negative is no limit.</param>
     /// <param name="raiseAlarm">Proposes the NOSPACE alarm; called each time a write is refused.</param>
-    public QuotaGuard(IBackend backend, long quotaBytes, Action raiseAlarm)
+    public QuotaGuard(IBackend backend, DiskSpaceGuard space, long quotaBytes, Action raiseAlarm)
     {
         _backend = backend;
+        _space = space;
         _raiseAlarm = raiseAlarm;
         QuotaBytes = quotaBytes == 0 ? DefaultBytes : quotaBytes;
     }
@@ -68,7 +72,8 @@ internal sealed class QuotaGuard
 
     private void Check(long cost)
     {
-        if (QuotaBytes < 0 || _backend.SizeInBytes + cost <= QuotaBytes)
+        // Neither log nor store may ever meet a full disk, so its reserve counts like the quota.
+        if ((QuotaBytes < 0 || _backend.SizeInBytes + cost <= QuotaBytes) && _space.HasRoom)
             return;
         _raiseAlarm();
         throw EtcdError.NoSpace.ToException();
