@@ -1,4 +1,5 @@
 using System.Globalization;
+using EtcdNet.Host.Configuration;
 using EtcdNet.Host.Metrics;
 using EtcdNet.Protocol;
 using EtcdNet.Server.Metrics;
@@ -99,8 +100,18 @@ public sealed class MetricsTests
         var metrics = new ServerMetrics(new MetricsRegistry());
         for (var i = 0; i < 5_000; i++) metrics.CountClientRequest($"v{i}", stream: true);
         metrics.CountClientRequest(new string('x', 500), stream: true);
-        Assert.InRange(metrics.Consensus.ClientRequests.Count, 60, 66);
+        Assert.InRange(metrics.Consensus.ClientRequests.Count, 120, 132);
         Assert.True(metrics.Consensus.ClientRequests.With("unknown", "stream").Value > 4_900);
+    }
+
+    [Fact]
+    public void Feature_gates_are_told()
+    {
+        var registry = new MetricsRegistry();
+        FeatureGates.Parse("").PublishTo(new ServerMetrics(registry).Consensus.FeatureEnabled);
+        var samples = Exposition.Of(registry).Samples;
+        Assert.Equal(1, samples["etcd_server_feature_enabled{name=\"TxnModeWriteWithSharedBuffer\",stage=\"BETA\"}"]);
+        Assert.Equal(0, samples["etcd_server_feature_enabled{name=\"LeaseCheckpoint\",stage=\"ALPHA\"}"]);
     }
 
     [Fact]

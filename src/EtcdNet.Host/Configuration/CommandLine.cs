@@ -69,6 +69,7 @@ public static class CommandLine
             throw new ConfigurationException($"not built yet in this release of EtcdNet, only the default is accepted: {string.Join(", ", notBuilt)}");
         var options = OptionsReader.Read(values);
         OptionsValidator.Validate(options, log);
+        if (values.Text("data-dir").Length == 0) log.With(("data-dir", options.DataDir)).Warning("'data-dir' was empty; using default");
         return options;
     }
 

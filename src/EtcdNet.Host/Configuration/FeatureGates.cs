@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using EtcdNet.Server.Metrics;
 
 namespace EtcdNet.Host.Configuration;
 
@@ -49,6 +50,12 @@ public sealed class FeatureGates
         if (notBuilt.Length > 0)
             throw new ConfigurationException($"feature gates not built yet in this release of EtcdNet, only their default is accepted: {string.Join(", ", notBuilt)}");
         return new FeatureGates(enabled);
+    }
+
+    /// <summary>Shows every gate in etcd_server_feature_enabled.</summary>
+    public void PublishTo(MetricFamily<Gauge> family)
+    {
+        foreach (var (name, stage, _) in Known) family.With(name, stage).Set(Enabled[name] ? 1 : 0);
     }
 
     private static bool Effective((string Name, string Stage, bool Default) gate, Dictionary<string, bool> given)

@@ -15,9 +15,6 @@ public sealed class MetricsRegistry
     private readonly ConcurrentDictionary<string, MetricFamily> families = new(StringComparer.Ordinal);
     private volatile MetricFamily[]? sorted;
 
-    /// <summary>Names of all metrics, sorted.</summary>
-    public IReadOnlyList<string> Names => Sorted().Select(family => family.Name).ToArray();
-
     /// <summary>A counter without labels; <paramref name="striped"/> for what every request touches.</summary>
     public Counter Counter(string name, string help, bool striped = false) => Counters(name, help, [], striped).With();
 

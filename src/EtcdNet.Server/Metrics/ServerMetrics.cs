@@ -11,6 +11,8 @@ public sealed class ServerMetrics(MetricsRegistry registry)
 
     private const int ClientVersionLengthMax = 32;
 
+    private volatile ClientCounters? lastClient;
+
     /// <summary>Raft, apply and requests.</summary>
     public ConsensusMetrics Consensus { get; } = new(registry);
 
@@ -32,12 +34,10 @@ public sealed class ServerMetrics(MetricsRegistry registry)
     /// </summary>
     public void CountClientRequest(string clientApiVersion, bool stream)
     {
-        var family = Consensus.ClientRequests;
-        var type = stream ? "stream" : "unary";
-        if (clientApiVersion.Length is 0 or > ClientVersionLengthMax
-            || (!family.Has(clientApiVersion, type) && family.Count >= ClientVersionsMax))
-            clientApiVersion = "unknown";
-        family.With(clientApiVersion, type).Add();
+        // Nearly all clients of a cluster have one version, so the last one seen spares the dictionary.
+        var last = lastClient;
+        if (last is null || last.Version != clientApiVersion) lastClient = last = FindClient(clientApiVersion);
+        (stream ? last.Stream : last.Unary).Add();
     }
 
     /// <summary>Notes how long one entry took to apply. <paramref name="op"/> is etcd's name: <c>Range</c>, <c>Put</c>, <c>Txn</c>, …</summary>
@@ -54,4 +54,16 @@ public sealed class ServerMetrics(MetricsRegistry registry)
         Health.HealthCheck.With(name, type).Set(success ? 1 : 0);
         Health.HealthChecks.With(name, success ? "success" : "error", type).Add();
     }
+
+    private ClientCounters FindClient(string version)
+    {
+        var family = Consensus.ClientRequests;
+        var label = version;
+        if (version.Length is 0 or > ClientVersionLengthMax
+            || (!family.Has(version, "unary") && family.Count >= 2 * ClientVersionsMax))
+            label = "unknown";
+        return new ClientCounters(version, family.With(label, "unary"), family.With(label, "stream"));
+    }
+
+    private sealed record ClientCounters(string Version, Counter Unary, Counter Stream);
 }
