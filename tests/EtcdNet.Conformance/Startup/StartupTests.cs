@@ -1,0 +1,139 @@
+using EtcdNet.Testing.Clients;
+using EtcdNet.Testing.Processes;
+
+namespace EtcdNet.Conformance.Startup;
+
+/// <summary>A server that cannot start says what was wrong and ends; it never harms data that is there.</summary>
+public sealed class StartupTests
+{
+    [Fact]
+    public async Task An_unknown_flag_is_named()
+    {
+        var result = await RunAsync("--no-such-flag", "1");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("no-such-flag", result.Output + result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_url_of_another_scheme_is_named()
+    {
+        var result = await RunAsync("--listen-client-urls", "ftp://127.0.0.1:1", "--advertise-client-urls", "http://127.0.0.1:1");
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains("ftp://127.0.0.1:1", result.Output + result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_host_name_to_listen_on_is_refused()
+    {
+        var result = await RunAsync("--listen-client-urls", "http://example.com:1", "--advertise-client-urls", "http://127.0.0.1:1");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("expected IP in URL for binding (http://example.com:1)", result.Output + result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_port_in_use_is_named_and_its_owner_goes_on()
+    {
+        await using var owner = await ServerProcess.StartAsync();
+        using var directory = new TempDirectory();
+        var port = FreePorts.Take(1)[0];
+        var result = await RunAsync(
+            "--data-dir", directory.At("data"), "--listen-client-urls", $"http://{owner.Endpoint}", "--advertise-client-urls", $"http://{owner.Endpoint}",
+            "--listen-peer-urls", $"http://127.0.0.1:{port}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{port}",
+            "--initial-cluster", $"default=http://127.0.0.1:{port}");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("address already in use", result.Output + result.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(owner.Endpoint, result.Output + result.Error, StringComparison.Ordinal);
+        await AssertServesAsync(owner);
+    }
+
+    [Fact]
+    public async Task A_file_in_place_of_the_data_directory_is_refused_and_kept()
+    {
+        using var directory = new TempDirectory();
+        var file = directory.At("data");
+        await File.WriteAllTextAsync(file, "precious");
+        var result = await RunAsync(Arguments(file));
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains(file, result.Output + result.Error, StringComparison.Ordinal);
+        Assert.Equal("precious", await File.ReadAllTextAsync(file));
+    }
+
+    [Fact]
+    public async Task The_data_directory_of_a_running_server_is_not_touched_by_a_second_one()
+    {
+        await using var owner = await ServerProcess.StartAsync();
+        await AssertServesAsync(owner);
+        await using (var second = Command.Start(owner.Target.Binary, Arguments(owner.DataDirectory)))
+        {
+            // EtcdNet ends; a real etcd waits for the lock for ever.
+            if (owner.Target.IsEtcdNet)
+            {
+                var result = await second.FinishAsync(TimeSpan.FromSeconds(15));
+                Assert.Equal(1, result.ExitCode);
+                Assert.Contains(owner.DataDirectory, result.Output + result.Error, StringComparison.Ordinal);
+            }
+        }
+
+        await AssertServesAsync(owner);
+        await owner.KillAsync();
+        await owner.StartAsync();
+        await AssertServesAsync(owner);
+    }
+
+    [Fact]
+    public async Task Data_of_a_real_etcd_stays_as_it_is()
+    {
+        using var directory = new TempDirectory();
+        var data = directory.At("data");
+        await using (var etcd = await ServerProcess.StartAsync(ServerTarget.Oracle, data))
+            await AssertServesAsync(etcd);
+        if (ServerTarget.UnderTest.IsEtcdNet)
+        {
+            var result = await RunAsync(Arguments(data));
+            Assert.Equal(1, result.ExitCode);
+            Assert.Contains(data, result.Output + result.Error, StringComparison.Ordinal);
+        }
+
+        await using var again = await ServerProcess.StartAsync(ServerTarget.Oracle, data);
+        using var client = new EtcdClient(again.ClientUrl);
+        Assert.Equal("served", (await client.RangeAsync("startup")).Answer.Kvs.Single().Value.ToStringUtf8());
+    }
+
+    [Fact]
+    public async Task A_flag_that_does_nothing_yet_is_refused_and_not_ignored()
+    {
+        if (!ServerTarget.UnderTest.IsEtcdNet)
+        {
+            // A real etcd has no such flags; it only refuses a bad value of this one.
+            var bad = await RunAsync("--enable-pprof=perhaps");
+            Assert.Equal(2, bad.ExitCode);
+            return;
+        }
+
+        using var directory = new TempDirectory();
+        var result = await RunAsync("--enable-pprof", "--data-dir", directory.At("data"));
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains("enable-pprof", result.Output + result.Error, StringComparison.Ordinal);
+    }
+
+    private static Task<CommandResult> RunAsync(params string[] arguments) =>
+        Command.RunAsync(ServerTarget.UnderTest.Binary, arguments, limit: TimeSpan.FromSeconds(20));
+
+    private static string[] Arguments(string data)
+    {
+        var ports = FreePorts.Take(2);
+        var (client, peer) = ($"http://127.0.0.1:{ports[0]}", $"http://127.0.0.1:{ports[1]}");
+        return
+        [
+            "--data-dir", data, "--listen-client-urls", client, "--advertise-client-urls", client,
+            "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", $"default={peer}",
+        ];
+    }
+
+    private static async Task AssertServesAsync(ServerProcess server)
+    {
+        using var client = new EtcdClient(server.ClientUrl);
+        _ = (await client.PutAsync("startup", "served")).Answer;
+        Assert.Equal("served", (await client.RangeAsync("startup")).Answer.Kvs.Single().Value.ToStringUtf8());
+    }
+}
