@@ -5,13 +5,13 @@ using EtcdNet.StateMachine.Watch;
 namespace EtcdNet.Server.Watching;
 
 /// <summary>
-/// Where the applier's events meet the watchers. Synced watchers are matched and handed the events in memory on the
-/// applier's thread; a watcher whose stream has no room, or that starts in the past, is unsynced and catches up on the
-/// thread of its stream's writer (<see cref="WatchDispatcher"/>).
+/// Where the applier's events meet the watchers. The applier only leaves a revision in the inbox; on the thread pool it is
+/// matched and handed to the streams of the synced watchers. A watcher whose stream has no room, or that starts in the past, is
+/// unsynced and catches up on the thread of its stream's writer (<see cref="WatchDispatcher"/>).
 /// </summary>
 /// <remarks>
-/// No gap and no repeat: a watcher is moved to the synced ones only under the lock that <see cref="OnEvents"/> holds, and
-/// only when every revision up to the newest told one was read for it, from the history or from the recent revisions.
+/// No gap and no repeat: a watcher is moved to the synced ones only under the lock under which revisions are matched, and
+/// only when every revision up to the newest matched one was read for it, from the history or from the recent revisions.
 /// Revisions after that moment are matched for it, revisions before its <c>NextRevision</c> are not.
 /// </remarks>
 public sealed class WatchHub : IWatchSink
@@ -22,8 +22,12 @@ public sealed class WatchHub : IWatchSink
     private readonly List<WatcherBucket<HubWatcher>> _hits = [];
     private readonly RecentBatches _recent;
     private readonly HashSet<WatchStream> _streams = [];
-    private long _revision;
+    private readonly WatchInbox _inbox;
+    private List<EventBatch> _arrived = [];
+    private long _revision; // newest one that was matched
     private int _unsynced;
+    private int _watchers;
+    private int _scheduled;
     private long _eventsSent;
 
     /// <summary>Starts at the history's current revision; every later one has to be told.</summary>
@@ -33,18 +37,12 @@ public sealed class WatchHub : IWatchSink
         Options = options;
         _recent = new RecentBatches(options.RecentRevisionsMax, options.RecentBytesMax);
         _revision = history.CurrentRevision;
+        _inbox = new WatchInbox(_revision, options.InboxRevisionsMax, options.InboxBytesMax);
         Dispatcher = new WatchDispatcher(this, history, options);
     }
 
     /// <summary>Watchers of all streams (etcd_debugging_mvcc_watcher_total).</summary>
-    public int WatcherTotal
-    {
-        get
-        {
-            lock (_gate)
-                return _synced.Count + _unsynced;
-        }
-    }
+    public int WatcherTotal => Volatile.Read(ref _watchers);
 
     /// <summary>Watchers that are behind (etcd_debugging_mvcc_slow_watcher_total).</summary>
     public int SlowWatcherTotal
@@ -52,7 +50,10 @@ public sealed class WatchHub : IWatchSink
         get
         {
             lock (_gate)
+            {
+                DeliverUnderLock();
                 return _unsynced;
+            }
         }
     }
 
@@ -75,7 +76,10 @@ public sealed class WatchHub : IWatchSink
         get
         {
             lock (_gate)
+            {
+                DeliverUnderLock();
                 return _streams.Sum(static stream => (long)stream.PendingEvents);
+            }
         }
     }
 
@@ -93,25 +97,12 @@ public sealed class WatchHub : IWatchSink
     /// <exception cref="InvalidOperationException">The revision was told before.</exception>
     public void OnEvents(long revision, IReadOnlyList<StoreEvent> events)
     {
-        lock (_gate)
-        {
-            if (revision <= _revision)
-                throw new InvalidOperationException($"events of revision {revision} after those of {_revision}");
-            if (revision != _revision + 1)
-                FallBehindUnderLock(); // somebody did not tell us everything; the history knows
-            _revision = revision;
-            if (_synced.Count + _unsynced == 0)
-            {
-                _recent.Clear();
-                return;
-            }
-            var batch = new EventBatch(revision, events);
-            _recent.Add(batch);
-            _hits.Clear();
-            _synced.Match(events, _hits);
-            foreach (WatcherBucket<HubWatcher> bucket in _hits)
-                DeliverUnderLock(bucket, batch);
-        }
+        // While nobody watches no batch is made. A watcher that is created this moment counts itself before it looks into the
+        // inbox, so either it finds the revision there or it is seen by the second look here, and reads the history.
+        EventBatch? batch = Volatile.Read(ref _watchers) == 0 ? null : new EventBatch(revision, events);
+        _inbox.Add(revision, batch);
+        if (Volatile.Read(ref _watchers) != 0 && Interlocked.Exchange(ref _scheduled, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static hub => hub.Deliver(), this, preferLocal: false);
     }
 
     /// <summary>
@@ -122,8 +113,10 @@ public sealed class WatchHub : IWatchSink
     {
         lock (_gate)
         {
+            DeliverUnderLock();
             FallBehindUnderLock();
             _revision = _history.CurrentRevision;
+            _inbox.Restart(_revision);
         }
     }
 
@@ -156,13 +149,20 @@ public sealed class WatchHub : IWatchSink
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(stream.Closed, stream);
+            Interlocked.Increment(ref _watchers); // before the look into the inbox, see OnEvents
+            DeliverUnderLock();
             // Readers may see a revision a moment before it is told here; "from now on" means after what they saw.
             long current = Math.Max(_history.CurrentRevision, _revision);
             long id = requested.Id;
             if (id == 0)
+            {
                 id = FreeIdUnderLock(stream);
+            }
             else if (stream.Watchers.ContainsKey(id))
+            {
+                _watchers--;
                 return "mvcc: duplicate watch ID provided on the WatchStream";
+            }
             long start = requested.StartRevision;
             var watcher = new HubWatcher(stream, id, requested) { NextRevision = start == 0 ? current + 1 : start };
             stream.Watchers.Add(id, watcher);
@@ -185,6 +185,7 @@ public sealed class WatchHub : IWatchSink
     {
         lock (_gate)
         {
+            DeliverUnderLock();
             if (!stream.Watchers.Remove(id, out HubWatcher? watcher))
                 return false;
             RetireUnderLock(watcher);
@@ -214,6 +215,7 @@ public sealed class WatchHub : IWatchSink
     {
         lock (_gate)
         {
+            DeliverUnderLock();
             if (stream.Watchers.Count == 0)
                 return;
             foreach (HubWatcher watcher in stream.Watchers.Values)
@@ -230,6 +232,7 @@ public sealed class WatchHub : IWatchSink
     {
         lock (_gate)
         {
+            DeliverUnderLock();
             foreach (HubWatcher watcher in stream.Watchers.Values)
             {
                 if (!watcher.Requested.ProgressNotify)
@@ -296,6 +299,43 @@ public sealed class WatchHub : IWatchSink
 
     internal void CountEvents(int sent) => Interlocked.Add(ref _eventsSent, sent);
 
+    private void Deliver()
+    {
+        Volatile.Write(ref _scheduled, 0);
+        lock (_gate)
+            DeliverUnderLock();
+    }
+
+    /// <summary>
+    /// Matches what the applier has told since the last time. Everybody who changes or asks for the state of watchers does
+    /// this first, so to them it looks as if the applier had done it.
+    /// </summary>
+    private void DeliverUnderLock()
+    {
+        long told = _inbox.TakeAll(ref _arrived);
+        foreach (EventBatch batch in _arrived)
+        {
+            if (batch.Revision != _revision + 1)
+                FallBehindUnderLock();
+            _revision = batch.Revision;
+            if (_watchers == 0)
+            {
+                _recent.Clear();
+                continue;
+            }
+            _recent.Add(batch);
+            _hits.Clear();
+            _synced.Match(batch.Source, _hits);
+            foreach (WatcherBucket<HubWatcher> bucket in _hits)
+                DeliverUnderLock(bucket, batch);
+        }
+        _arrived.Clear();
+        if (told == _revision)
+            return;
+        FallBehindUnderLock(); // revisions without a batch: nobody watched, or they were too many
+        _revision = told;
+    }
+
     private void DeliverUnderLock(WatcherBucket<HubWatcher> bucket, EventBatch batch)
     {
         EventSlice slice = batch.Select(bucket.Matched);
@@ -313,6 +353,7 @@ public sealed class WatchHub : IWatchSink
         }
     }
 
+    /// <summary>Revisions after the newest matched one are only in the history: every synced watcher has to look there.</summary>
     private void FallBehindUnderLock()
     {
         _recent.Clear();
@@ -343,6 +384,7 @@ public sealed class WatchHub : IWatchSink
         else
             _unsynced--;
         watcher.State = WatcherState.Closed;
+        _watchers--;
     }
 
     /// <summary>

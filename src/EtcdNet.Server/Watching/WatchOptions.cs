@@ -42,6 +42,12 @@ public sealed class WatchOptions
     /// <summary>Bytes of events kept in memory for watchers that are a little behind. Default 8 MiB.</summary>
     public long RecentBytesMax { get; init; } = 8 * 1024 * 1024;
 
+    /// <summary>Revisions that may wait to be matched before all watchers have to read the history. Default 1024.</summary>
+    public int InboxRevisionsMax { get; init; } = 1024;
+
+    /// <summary>Bytes of events that may wait to be matched before all watchers have to read the history. Default 16 MiB.</summary>
+    public long InboxBytesMax { get; init; } = 16 * 1024 * 1024;
+
     /// <summary>Events per response and per read of the history, exceeded only to keep a revision whole. Default 1000.</summary>
     public int CatchUpEventsMax { get; init; } = 1000;
 

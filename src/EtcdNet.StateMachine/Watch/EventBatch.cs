@@ -7,6 +7,7 @@ namespace EtcdNet.StateMachine.Watch;
 public sealed class EventBatch
 {
     private readonly WatchEvent[] _events;
+    private readonly StoreEvent[] _source;
 
     /// <summary>Copies the list; keeps the events.</summary>
     /// <exception cref="ArgumentException">No event, or an event of another revision.</exception>
@@ -15,12 +16,13 @@ public sealed class EventBatch
         if (events.Count == 0)
             throw new ArgumentException($"revision {revision} has no events", nameof(events));
         Revision = revision;
-        _events = new WatchEvent[events.Count];
+        _source = [.. events];
+        _events = new WatchEvent[_source.Length];
         for (int i = 0; i < _events.Length; i++)
         {
-            if (events[i].Revision.Main != revision)
-                throw new ArgumentException($"event of {events[i].Revision} in the batch of {revision}", nameof(events));
-            _events[i] = new WatchEvent(events[i]);
+            if (_source[i].Revision.Main != revision)
+                throw new ArgumentException($"event of {_source[i].Revision} in the batch of {revision}", nameof(events));
+            _events[i] = new WatchEvent(_source[i]);
             ApproximateSize += _events[i].ApproximateSize;
         }
         All = new EventSlice(_events);
@@ -31,6 +33,9 @@ public sealed class EventBatch
 
     /// <summary>Memory that the batch keeps alive, roughly, in bytes.</summary>
     public long ApproximateSize { get; }
+
+    /// <summary>The events as they were told.</summary>
+    public IReadOnlyList<StoreEvent> Source => _source;
 
     /// <summary>Every event.</summary>
     public EventSlice All { get; }

@@ -32,6 +32,7 @@ public sealed class WatchOrderTests(ITestOutputHelper output)
         {
             QueuedResponsesMax = random.Next(1, 64),
             RecentRevisionsMax = random.Next(1, 128),
+            InboxRevisionsMax = random.Next(1, 64),
             CatchUpEventsMax = random.Next(1, 50),
             FragmentBytes = 200,
         };
