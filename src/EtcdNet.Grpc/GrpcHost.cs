@@ -12,7 +12,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace EtcdNet.Grpc;
 
@@ -110,14 +109,15 @@ public sealed class GrpcHost : IAsyncDisposable
 
     private void ConfigureWeb(IWebHostBuilder web)
     {
-        web.UseKestrelCore().UseKestrelHttpsConfiguration();
+        web.UseSockets().UseKestrelCore().UseKestrelHttpsConfiguration();
         web.ConfigureKestrel(ConfigureKestrel);
         web.ConfigureServices(services =>
         {
-            var loggers = _options.LoggerFactory ?? NullLoggerFactory.Instance;
-            services.AddSingleton(loggers);
-            services.AddSingleton<IConnectionListenerFactory>(_ => new SniffingListenerFactory(
-                new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers)));
+            services.AddSingleton(_options.LoggerFactory ?? NullLoggerFactory.Instance);
+            // Made by the container: only so do the sockets use Kestrel's memory pool and not fresh arrays for every read.
+            services.AddSingleton<SocketTransportFactory>();
+            services.AddSingleton<IConnectionListenerFactory>(provider =>
+                new SniffingListenerFactory(provider.GetRequiredService<SocketTransportFactory>()));
         });
         web.Configure(_ => { });
     }

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Threading.Tasks.Sources;
 
 namespace EtcdNet.Grpc.Transport;
 
@@ -15,7 +16,7 @@ namespace EtcdNet.Grpc.Transport;
 /// changed in place even when it is spread over CONTINUATION frames or reads. All else passes as it comes. Anything that
 /// is not plain HTTP/2, or a header block beyond the limit, switches the guard off: judging it is Kestrel's business.
 /// </remarks>
-internal sealed class Http2InputGuard : PipeReader
+internal sealed class Http2InputGuard : PipeReader, IValueTaskSource<ReadResult>
 {
     private const int FrameHeaderSize = 9;
     private const byte TypeHeaders = 1;
@@ -33,6 +34,10 @@ internal sealed class Http2InputGuard : PipeReader
     private readonly PingPolicy _pings;
     private readonly Http2OutputGuard _output;
     private readonly int _maxHeaderBlock;
+    private readonly Action _continue;
+    private ManualResetValueTaskSourceCore<ReadResult> _waiting;
+    private ConfiguredValueTaskAwaitable<ReadResult>.ConfiguredValueTaskAwaiter _reading;
+    private CancellationToken _waitingCancellation;
     private ReadOnlySequence<byte> _buffer;
     private SequencePosition _shownEnd;
     private long _clear;
@@ -46,6 +51,7 @@ internal sealed class Http2InputGuard : PipeReader
         _pings = pings;
         _output = output;
         _maxHeaderBlock = maxHeaderBlock;
+        _continue = Continue;
         output.Shut = inner.CancelPendingRead;
     }
 
@@ -64,13 +70,20 @@ internal sealed class Http2InputGuard : PipeReader
         if (_output.IsShut)
             return ValueTask.FromResult(new ReadResult(default, isCanceled: false, isCompleted: true));
         var reading = _inner.ReadAsync(cancellationToken);
-        if (!reading.IsCompletedSuccessfully)
-            return WaitAsync(reading, cancellationToken);
-        var result = reading.Result;
-        if (Show(ref result))
-            return ValueTask.FromResult(result);
-        _inner.AdvanceTo(result.Buffer.Start, _buffer.End);
-        return WaitAsync(_inner.ReadAsync(cancellationToken), cancellationToken);
+        while (reading.IsCompletedSuccessfully)
+        {
+            var result = reading.Result;
+            if (Show(ref result))
+                return ValueTask.FromResult(result);
+            _inner.AdvanceTo(result.Buffer.Start, _buffer.End);
+            reading = _inner.ReadAsync(cancellationToken);
+        }
+
+        _waiting.Reset();
+        _waitingCancellation = cancellationToken;
+        _reading = reading.ConfigureAwait(false).GetAwaiter();
+        _reading.UnsafeOnCompleted(_continue);
+        return new ValueTask<ReadResult>(this, _waiting.Version);
     }
 
     public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
@@ -93,16 +106,40 @@ internal sealed class Http2InputGuard : PipeReader
 
     public override ValueTask CompleteAsync(Exception? exception = null) => _inner.CompleteAsync(exception);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading, CancellationToken cancellationToken)
+    ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => _waiting.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _waiting.GetStatus(token);
+
+    void IValueTaskSource<ReadResult>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _waiting.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>The inner read has ended: hand on what is clear, or read on. By hand, because an async method allocates here.</summary>
+    private void Continue()
     {
-        while (true)
+        try
         {
-            var result = await reading.ConfigureAwait(false);
-            if (Show(ref result))
-                return result;
-            _inner.AdvanceTo(result.Buffer.Start, _buffer.End);
-            reading = _inner.ReadAsync(cancellationToken);
+            while (true)
+            {
+                var result = _reading.GetResult();
+                if (Show(ref result))
+                {
+                    _waiting.SetResult(result);
+                    return;
+                }
+
+                _inner.AdvanceTo(result.Buffer.Start, _buffer.End);
+                var reading = _inner.ReadAsync(_waitingCancellation);
+                _reading = reading.ConfigureAwait(false).GetAwaiter();
+                if (_reading.IsCompleted)
+                    continue;
+                _reading.UnsafeOnCompleted(_continue);
+                return;
+            }
+        }
+        catch (Exception error)
+        {
+            _waiting.SetException(error);
         }
     }
 
