@@ -4,7 +4,8 @@ namespace EtcdNet.Raft.Tests.Chaos;
 
 /// <summary>
 /// A member with a disk that loses what was not synced. In async mode the two workers run when the world says so; in sync mode a
-/// Ready is done at once. Its state machine is rebuilt from snapshot and log after a crash.
+/// Ready is done at once. After a crash its state
+/// machine is as it was or rebuilt from snapshot and log.
 /// </summary>
 internal sealed class ChaosNode
 {
@@ -24,6 +25,7 @@ internal sealed class ChaosNode
         (Id, _options, _oracle, _random, _send, _configuration) = (id, options, oracle, random, send, configuration);
         if (configuration.Voters.Count > 0)
             _disk.ApplySnapshot(new Snapshot(new SnapshotMetadata(configuration, 1, 1), default));
+        _applied = _disk.Snapshot().Metadata.Index;
         Start();
     }
 
@@ -40,12 +42,15 @@ internal sealed class ChaosNode
 
     public void Start()
     {
+        // Either the state machine was durable, or it is rebuilt from the snapshot.
         var snapshot = _disk.Snapshot().Metadata;
-        (_applied, _configuration) = (snapshot.Index, snapshot.ConfState);
+        if (_random.Next(2) == 0)
+            (_applied, _configuration) = (snapshot.Index, snapshot.ConfState);
+        _disk.ConfigurationOverride = _configuration;
         _raft = new RaftNode(
             new RaftOptions
             {
-                Id = Id, ElectionTick = 10, HeartbeatTick = 1, Applied = snapshot.Index, AsyncStorageWrites = _options.Async,
+                Id = Id, ElectionTick = 10, HeartbeatTick = 1, Applied = _applied, AsyncStorageWrites = _options.Async,
                 PreVote = _options.PreVote, CheckQuorum = _options.CheckQuorum, MaxSizePerMessage = 64, MaxInflightMessages = 3,
                 MaxUncommittedEntriesSize = 256, MaxCommittedSizePerReady = 128, Random = new Random(_random.Next()),
                 StepDownOnRemoval = _options.StepDown,

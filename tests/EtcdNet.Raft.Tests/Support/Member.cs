@@ -13,6 +13,9 @@ internal sealed class Member
         if (state.Voters.Count > 0)
             Storage.ApplySnapshot(new Snapshot(new SnapshotMetadata(state, 1, 1), default));
         Raft = new RaftNode(settings.ToOptions(id), Storage);
+
+        // A snapshot is made when it is needed, as in etcd.
+        Storage.SnapshotOverride = Current;
     }
 
     public ulong Id { get; }
@@ -49,10 +52,12 @@ internal sealed class Member
     /// <summary>Snapshot of everything applied; the log before it is dropped.</summary>
     public void Compact()
     {
-        var index = Raft.AppliedIndex;
-        Storage.CreateSnapshot(new Snapshot(new SnapshotMetadata(_configuration, index, Storage.Term(index)), default));
-        Storage.Compact(index);
+        Storage.CreateSnapshot(Current());
+        Storage.Compact(Raft.AppliedIndex);
     }
+
+    private Snapshot Current() =>
+        new(new SnapshotMetadata(_configuration, Raft.AppliedIndex, Storage.Term(Raft.AppliedIndex)), default);
 
     private void Apply(in Entry entry)
     {

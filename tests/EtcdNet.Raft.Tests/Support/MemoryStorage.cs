@@ -11,13 +11,16 @@ internal sealed class MemoryStorage : IRaftStorage
     /// <summary>Replaces the stored snapshot in answers, for tests that make one on demand.</summary>
     public Func<Snapshot>? SnapshotOverride { get; set; }
 
+    /// <summary>The configuration to start from, when the state machine is ahead of the snapshot.</summary>
+    public ConfState? ConfigurationOverride { get; set; }
+
     public bool IsSnapshotUnavailable { get; set; }
 
     public ulong FirstIndex => _before.Index + 1;
 
     public ulong LastIndex => _before.Index + (ulong)_entries.Count;
 
-    public (HardState HardState, ConfState ConfState) InitialState() => (_hardState, _snapshot.Metadata.ConfState);
+    public (HardState HardState, ConfState ConfState) InitialState() => (_hardState, ConfigurationOverride ?? _snapshot.Metadata.ConfState);
 
     public IReadOnlyList<Entry> Entries(ulong low, ulong high, ulong maxBytes)
     {

@@ -15,7 +15,9 @@ internal sealed record TraceArgument(string Key, IReadOnlyList<string> Values)
 }
 
 /// <summary>A command, its input lines, and the text it is expected to answer (each line ends with a line break).</summary>
-internal sealed record TraceBlock(int Line, string Command, IReadOnlyList<TraceArgument> Arguments, string Input, string Expected)
+/// <param name="Line">Number of the command's line.</param>
+/// <param name="Answer">The lines of the file that hold the answer, without the empty line after it.</param>
+internal sealed record TraceBlock(int Line, Range Answer, string Command, IReadOnlyList<TraceArgument> Arguments, string Input, string Expected)
 {
     /// <summary>Arguments without a value, in order.</summary>
     public IEnumerable<TraceArgument> Positional => Arguments.Where(a => a.Values.Count == 0);
@@ -54,6 +56,7 @@ internal static class TraceReader
             input.Add(lines[at]);
         Assert.True(at < lines.Length, $"line {start + 1}: no {Separator} after the command");
         at++;
+        var answer = at;
         var expected = new List<string>();
         if (at < lines.Length && lines[at] == Separator)
         {
@@ -68,7 +71,7 @@ internal static class TraceReader
         }
 
         var (command, arguments) = Parse(lines[start]);
-        return new TraceBlock(start + 1, command, arguments, string.Join('\n', input), string.Concat(expected.Select(l => l + "\n")));
+        return new TraceBlock(start + 1, answer..at, command, arguments, string.Join('\n', input), string.Concat(expected.Select(l => l + "\n")));
     }
 
     private static (string Command, List<TraceArgument> Arguments) Parse(string line)
