@@ -137,10 +137,16 @@ public sealed class MemberStore : IDisposable
     /// <summary>Closes in good order.</summary>
     public void Dispose()
     {
-        _checkpointer?.Dispose();
-        _wal?.Dispose();
-        _backend?.Dispose();
-        _directory.Dispose();
+        try
+        {
+            _checkpointer?.Dispose();
+            _wal?.Dispose();
+        }
+        finally
+        {
+            _backend?.Dispose();
+            _directory.Dispose();
+        }
     }
 
     private static InvalidOperationException NotStarted() => new("the store was not started");

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using EtcdNet.Raft;
 using EtcdNet.Storage.Disk;
@@ -121,19 +122,30 @@ public sealed partial class Wal : IDisposable
     }
 
     /// <summary>Closes in good order: writes what is pending and a mark that lets the next start tell damage from a crash.</summary>
+    /// <exception cref="DiskFailedException">The mark was not written. Nothing that was saved is lost.</exception>
     public void Dispose()
+    {
+        try
+        {
+            Close();
+        }
+        finally
+        {
+            _maker.Dispose();
+            _segment.Dispose();
+        }
+    }
+
+    private void Close()
     {
         if (!_broken)
         {
             _broken = true;
             EncodeHardState();
-            Reserve(0);
+            ReserveInBuffer(0);
             Finish(0, WalRecordType.Close);
             WriteAndSync();
         }
-
-        _maker.Dispose();
-        _segment.Dispose();
     }
 
     private void ThrowIfBroken()
@@ -188,18 +200,23 @@ public sealed partial class Wal : IDisposable
             _buffer = new byte[BufferBytesInitial];
     }
 
-    // Room for one frame in the buffer, in the segment that takes it; the padding is already zero.
+    // Room for one frame in a segment that takes it.
     private Span<byte> Reserve(int payloadBytes)
     {
-        int frameBytes = WalFrame.SizeOf(payloadBytes);
-        bool closing = payloadBytes == 0;
-        if (!closing && _segment.End + _buffered + frameBytes > _segment.Capacity - ReservedBytes)
+        if (_segment.End + _buffered + WalFrame.SizeOf(payloadBytes) > _segment.Capacity - ReservedBytes)
         {
             if (payloadBytes > EntryBytesMax)
-                throw new ArgumentException($"an entry of {payloadBytes} bytes does not fit in a segment of {_options.SegmentBytes} bytes");
+                throw new ArgumentException($"a record of {payloadBytes} bytes does not fit in a segment of {_options.SegmentBytes} bytes");
             Cut();
         }
 
+        return ReserveInBuffer(payloadBytes);
+    }
+
+    // For frames that end a segment, in the room kept free for them. The padding is already zero.
+    private Span<byte> ReserveInBuffer(int payloadBytes)
+    {
+        int frameBytes = WalFrame.SizeOf(payloadBytes);
         if (_buffered + frameBytes > _buffer.Length)
             Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, _buffered + frameBytes));
         Span<byte> frame = _buffer.AsSpan(_buffered, frameBytes);
@@ -222,8 +239,7 @@ public sealed partial class Wal : IDisposable
         WalSegment old = _segment;
         (WalSegment next, string name) = Begin(
             _disk, _directory, _maker, _options, _metadata, _hardState, old.Header.Sequence + 1, _lastIndex + 1, old);
-        Span<byte> payload = Reserve(sizeof(ulong));
-        BitConverter.TryWriteBytes(payload, next.Header.Sequence);
+        BinaryPrimitives.WriteUInt64LittleEndian(ReserveInBuffer(sizeof(ulong)), next.Header.Sequence);
         Finish(sizeof(ulong), WalRecordType.Seal);
         WriteAndSync();
         old.Dispose();
