@@ -62,6 +62,7 @@ public sealed class FasterBackendTests(ITestOutputHelper output)
         var memory = new MemoryBackend();
         var checkpoints = new CheckpointStore(disk, manifests, root);
         (ulong generation, string directory) = checkpoints.NewGeneration();
+        var random = new Random(7);
         ulong sum = 0;
         using (FasterBackend backend = FasterBackend.Create(disk, directory, s_small))
         using (var checkpointer = new Checkpointer(checkpoints, backend, generation))
@@ -69,7 +70,7 @@ public sealed class FasterBackendTests(ITestOutputHelper output)
             for (int main = 2; main < 30_000; main++)
             {
                 byte[] bytes = new byte[300];
-                Random.Shared.NextBytes(bytes);
+                random.NextBytes(bytes);
                 var revision = new Revision(main, 0);
                 sum += backend.Put(revision, false, bytes);
                 memory.Put(revision, false, bytes);
