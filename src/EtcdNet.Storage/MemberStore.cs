@@ -118,9 +118,12 @@ public sealed class MemberStore : IDisposable
     /// <summary>An empty store for a snapshot that the leader sends. The running one is not touched.</summary>
     public IncomingStore BeginInstall()
     {
-        (ulong generation, string directory) = _checkpoints.NewGeneration();
+        ulong generation;
+        string directory;
+        lock (_checkpoints) // a checkpoint of the running store may be in the background
+            (generation, directory) = _checkpoints.NewGeneration();
         FasterBackend backend = FasterBackend.Create(_disk, directory, _options.Faster);
-        return new IncomingStore(backend, new Checkpointer(_disk, _checkpoints, backend, generation));
+        return new IncomingStore(backend, new Checkpointer(_checkpoints, backend, generation));
     }
 
     /// <summary>
@@ -217,7 +220,7 @@ public sealed class MemberStore : IDisposable
     }
 
     private void Adopt(FasterBackend backend, ulong generation) =>
-        (_backend, _checkpointer) = (backend, new Checkpointer(_disk, _checkpoints, backend, generation));
+        (_backend, _checkpointer) = (backend, new Checkpointer(_checkpoints, backend, generation));
 
     private void OpenLog(ulong appliedIndex)
     {
@@ -230,4 +233,12 @@ public sealed class MemberStore : IDisposable
 /// <summary>A store that is being filled from the leader's snapshot.</summary>
 /// <param name="Backend">Put the records here.</param>
 /// <param name="Checkpointer">Begin the checkpoint with this one when they are all in.</param>
-public sealed record IncomingStore(FasterBackend Backend, Checkpointer Checkpointer);
+public sealed record IncomingStore(FasterBackend Backend, Checkpointer Checkpointer)
+{
+    /// <summary>Gives up an install that did not finish. Its files go away with a later checkpoint.</summary>
+    public void Abandon()
+    {
+        Checkpointer.Dispose();
+        Backend.Dispose();
+    }
+}

@@ -62,14 +62,15 @@ public sealed class FasterBackendTests(ITestOutputHelper output)
         var memory = new MemoryBackend();
         var checkpoints = new CheckpointStore(disk, manifests, root);
         (ulong generation, string directory) = checkpoints.NewGeneration();
+        var random = new Random(7);
         ulong sum = 0;
         using (FasterBackend backend = FasterBackend.Create(disk, directory, s_small))
-        using (var checkpointer = new Checkpointer(disk, checkpoints, backend, generation))
+        using (var checkpointer = new Checkpointer(checkpoints, backend, generation))
         {
             for (int main = 2; main < 30_000; main++)
             {
                 byte[] bytes = new byte[300];
-                Random.Shared.NextBytes(bytes);
+                random.NextBytes(bytes);
                 var revision = new Revision(main, 0);
                 sum += backend.Put(revision, false, bytes);
                 memory.Put(revision, false, bytes);
@@ -95,6 +96,65 @@ public sealed class FasterBackendTests(ITestOutputHelper output)
         var read = new ArrayBufferWriter<byte>();
         Assert.True(recovered.TryRead(new Revision(30_000, 0), read, out _));
         Assert.Equal("again"u8.ToArray(), read.WrittenSpan.ToArray());
+    }
+
+    [Fact]
+    public async Task Readers_see_every_record_while_it_is_written_collected_and_checkpointed()
+    {
+        using var temp = new TempDirectory();
+        var disk = new FileDisk();
+        var checkpoints = new CheckpointStore(disk, temp.Sub("checkpoint"), temp.Sub("store"));
+        (ulong generation, string directory) = checkpoints.NewGeneration();
+        using FasterBackend backend = FasterBackend.Create(disk, directory, s_small);
+        using var checkpointer = new Checkpointer(checkpoints, backend, generation);
+        int published = 1;
+        bool stop = false;
+        Task[] readers = [.. Enumerable.Range(1, 2).Select(seed => Task.Run(() => ReadUntil(backend, new Random(seed), () => Volatile.Read(ref published), () => Volatile.Read(ref stop))))];
+        long collected = 0;
+        try
+        {
+            for (int main = 2; main < 60_000; main++)
+            {
+                backend.Put(new Revision(main, 0), false, BytesOf(main));
+                Volatile.Write(ref published, main);
+                if (main % 1000 == 0)
+                    collected += backend.CollectStep((revision, _) => IsKept(revision.Main), 1 << 20).ScannedBytes;
+                if (main % 20_000 == 0)
+                    await checkpointer.Begin(Image(main, main, 0));
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+        }
+
+        await Task.WhenAll(readers);
+        Assert.True(collected > 10 << 20, $"{collected} bytes were collected");
+        Assert.True(backend.SizeInBytes < 60_000L * 400);
+    }
+
+    // Every third revision is dead from the start.
+    private static bool IsKept(long main) => main % 3 != 0;
+
+    private static byte[] BytesOf(int main)
+    {
+        byte[] bytes = new byte[300 + main % 200];
+        Array.Fill(bytes, (byte)main);
+        return bytes;
+    }
+
+    private static void ReadUntil(FasterBackend backend, Random random, Func<int> published, Func<bool> stop)
+    {
+        var read = new ArrayBufferWriter<byte>();
+        while (!stop())
+        {
+            int main = random.Next(1, published()) + 1;
+            if (!IsKept(main))
+                continue;
+            read.ResetWrittenCount();
+            Assert.True(backend.TryRead(new Revision(main, 0), read, out _), $"revision {main} is gone");
+            Assert.True(read.WrittenSpan.SequenceEqual(BytesOf(main)));
+        }
     }
 
     internal static StateImage Image(long index, long count, ulong sum) =>

@@ -1,18 +1,21 @@
 using System.Diagnostics;
 using System.Globalization;
 using EtcdNet.Storage.Disk;
+using Xunit.Abstractions;
 
 namespace EtcdNet.Storage.Tests;
 
 /// <summary>kill -9 at any moment loses nothing that was acknowledged.</summary>
-public sealed class KillTests
+public sealed class KillTests(ITestOutputHelper output)
 {
     [Fact]
     public void Acknowledged_entries_survive_kill_after_kill()
     {
         using var temp = new TempDirectory();
         string directory = Path.Combine(temp.Path, "data");
-        var random = new Random();
+        int seed = Random.Shared.Next();
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
         ulong acknowledged = 0;
         for (int round = 0; round < 6; round++)
         {
@@ -33,9 +36,16 @@ public sealed class KillTests
         start.ArgumentList.Add(directory);
         using Process child = Process.Start(start)!;
         ulong last = 0;
-        for (int i = 0; i <= reports; i++)
-            last = ulong.Parse(child.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the child ended by itself"), CultureInfo.InvariantCulture);
-        child.Kill();
+        try
+        {
+            for (int i = 0; i <= reports; i++)
+                last = ulong.Parse(child.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the child ended by itself"), CultureInfo.InvariantCulture);
+        }
+        finally
+        {
+            child.Kill();
+        }
+
         while (child.StandardOutput.ReadLine() is { } line)
         {
             if (ulong.TryParse(line, out ulong more))

@@ -17,6 +17,7 @@ public sealed class CheckpointStore
     private readonly List<string> _problems = [];
     private ulong _lastSequence;
     private ulong _lastGeneration;
+    private ulong _madeGeneration;
 
     /// <summary>Reads what is there; a manifest that cannot be used is listed in <see cref="Problems"/> and left alone.</summary>
     public CheckpointStore(IDisk disk, string checkpointDirectory, string storeRoot)
@@ -66,18 +67,19 @@ public sealed class CheckpointStore
     public (ulong Generation, string Directory) NewGeneration()
     {
         _lastGeneration++;
+        _madeGeneration = _lastGeneration;
         string directory = StoreDirectory(_storeRoot, _lastGeneration);
         _disk.CreateDirectoryDurably(directory);
         return (_lastGeneration, directory);
     }
 
-    /// <summary>Removes the directories of stores that neither a checkpoint nor the running member needs.</summary>
+    /// <summary>Removes the directories of stores that no checkpoint, not the running member and not an install in progress needs.</summary>
     public void RemoveUnneededStores(ulong current)
     {
         foreach (string name in _disk.List(_storeRoot))
         {
             if (!ulong.TryParse(name, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong generation)
-                || generation == current || _checkpoints.Exists(known => known.Generation == generation))
+                || generation == current || generation == _madeGeneration || _checkpoints.Exists(known => known.Generation == generation))
                 continue;
             string directory = Path.Combine(_storeRoot, name);
             foreach (string file in _disk.List(directory))

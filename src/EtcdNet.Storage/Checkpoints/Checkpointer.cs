@@ -15,7 +15,6 @@ namespace EtcdNet.Storage.Checkpoints;
 /// </remarks>
 public sealed class Checkpointer : IDisposable
 {
-    private readonly IDisk _disk;
     private readonly CheckpointStore _checkpoints;
     private readonly FasterBackend _backend;
     private readonly ulong _generation;
@@ -23,13 +22,12 @@ public sealed class Checkpointer : IDisposable
     private Task _running = Task.CompletedTask;
 
     /// <summary>Serves one open store.</summary>
-    /// <param name="disk">The disk of the manifests.</param>
     /// <param name="checkpoints">Where manifests are kept.</param>
     /// <param name="backend">The store.</param>
     /// <param name="generation">Number of the store's directory.</param>
-    public Checkpointer(IDisk disk, CheckpointStore checkpoints, FasterBackend backend, ulong generation)
+    public Checkpointer(CheckpointStore checkpoints, FasterBackend backend, ulong generation)
     {
-        (_disk, _checkpoints, _backend, _generation) = (disk, checkpoints, backend, generation);
+        (_checkpoints, _backend, _generation) = (checkpoints, backend, generation);
         _verifier = backend.TakeVerifier();
     }
 

@@ -23,7 +23,7 @@ public sealed partial class FasterBackend
     private StoreVerifier? _verifier;
 
     /// <summary>
-    /// Collects a slice from the front of the log: live records are written again at its end, dead ones are left behind,
+    /// Collects a slice, at most one page, from the front of the log: live records are written again at its end, dead ones are left behind,
     /// and the front moves. The files go away when no kept checkpoint needs them. Writer only; readers go on.
     /// </summary>
     /// <param name="isLive">Asked for every record in the slice.</param>
@@ -34,12 +34,13 @@ public sealed partial class FasterBackend
         long begin = _store.Log.BeginAddress;
         // Only pages that were written completely: FASTER marks moved records, and a page that is written again later
         // must not differ from what a checkpoint summed up.
-        long limit = _store.Log.SafeReadOnlyAddress & ~((1L << Options.PageBits) - 1);
+        long pageBytes = 1L << Options.PageBits;
+        long limit = Math.Min(_store.Log.SafeReadOnlyAddress & -pageBytes, (begin & -pageBytes) + pageBytes);
         if (begin >= limit)
             return default;
         long next = begin;
         long moved = 0;
-        using (IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(begin, limit))
+        using (IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(begin, limit, ScanBufferingMode.SinglePageBuffering))
         {
             while (next - begin < budgetBytes && iterator.GetNext(out _))
             {

@@ -38,9 +38,6 @@ internal sealed class StoreVerifier
         _until = Math.Max(FirstAddress, _firstPage << pageBits);
     }
 
-    /// <summary>Records seen, dead ones and copies included.</summary>
-    internal long Records { get; private set; }
-
     /// <summary>
     /// Reads on up to the tail of a checkpoint and forgets the sums of pages before the one of <paramref name="begin"/>.
     /// </summary>
@@ -96,7 +93,6 @@ internal sealed class StoreVerifier
 
             BinaryPrimitives.WriteInt64LittleEndian(rest, info & ~PassingBits);
             at += VerifyRecord(rest, info, address + at);
-            Records++;
         }
     }
 
