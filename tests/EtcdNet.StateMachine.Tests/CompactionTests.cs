@@ -99,4 +99,49 @@ public sealed class CompactionTests
             Assert.Throws<EtcdException>(() => _machine.Store.Range(new RangeRequest { Key = Machine.Bytes("a") }, old)).Message);
         Assert.Throws<EtcdException>(() => _machine.State.Txns.Read(Op.Txn(then: [Op.Get("a")]), old));
     }
+
+    /// <summary>The compaction falls between a reader's look at the index and its look at the records.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_read_that_compaction_overtakes_is_never_wrong(bool dropReleased)
+    {
+        var machine = new Machine(new InMemoryBackend(dropReleased));
+        machine.Put("a", "2");
+        machine.Put("b", "3");
+        machine.Backend.AtNextRead = () => Overwrite(machine, "4");
+        Assert.Equal(
+            EtcdError.Compacted.Message, Assert.Throws<EtcdException>(() => machine.Range("a", "c", revision: 3)).Message);
+        // A read of now is answered from the newer state instead.
+        machine.Backend.AtNextRead = () => Overwrite(machine, "5");
+        RangeResponse now = machine.Range("a", "c");
+        Assert.Equal(("a=5 b=5", 7L), (Machine.Show(now.Kvs), now.Header.Revision));
+        machine.Backend.AtNextRead = () => Overwrite(machine, "6");
+        TxnResponse txn = machine.State.Txns.Read(Op.Txn(
+            [Op.When("a", Compare.Types.CompareTarget.Value, "=", value: "6")], [Op.Get("a"), Op.Get("b")]));
+        Assert.True(txn.Succeeded);
+        Assert.Equal("b=6", Machine.Show(txn.Responses[1].ResponseRange.Kvs));
+        machine.Backend.AtNextRead = () => Overwrite(machine, "7");
+        KvHashResult hash = machine.State.HashKv(0);
+        Assert.Equal((11L, 11L), (hash.Revision, hash.CompactRevision));
+        Assert.Equal(hash, machine.State.HashKv(11));
+    }
+
+    /// <summary>A record that is missing without a compaction is damage, never an empty answer.</summary>
+    [Fact]
+    public void A_lost_record_is_reported()
+    {
+        _machine.Put("a", "2");
+        _machine.Backend.Remove(new Revision(2, 0));
+        Assert.Throws<BackendDamagedException>(() => _machine.Range("a"));
+        Assert.Throws<BackendDamagedException>(() => _machine.State.HashKv(0));
+        Assert.Throws<BackendDamagedException>(() => _machine.State.Txns.Read(Op.Txn(then: [Op.Get("a")])));
+    }
+
+    private static void Overwrite(Machine machine, string value)
+    {
+        machine.Put("a", value);
+        machine.Put("b", value);
+        Assert.Null(machine.Compact(machine.Store.CurrentRevision));
+    }
 }

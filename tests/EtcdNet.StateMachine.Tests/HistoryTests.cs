@@ -63,6 +63,30 @@ public sealed class HistoryTests
         Assert.Null(_machine.Store.Read(new Revision(999, 0)));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    [InlineData(50)]
+    public void Small_windows_lose_nothing_even_where_one_revision_is_larger(int windowSize)
+    {
+        var sink = new CollectingSink();
+        _machine.Store.WatchSink = sink;
+        for (int round = 0; round < 4; round++)
+        {
+            for (int i = 0; i < 30; i++)
+                _machine.Put($"k{i * 7 % 30:d2}", $"{round}");
+            Assert.Equal(20, _machine.Delete("k05", "k25").Deleted);
+        }
+        long to = _machine.Store.CurrentRevision;
+        using var cursor = new HistoryCursor(
+            _machine.Store, new RecordReader(_machine.Backend), KeyRange.All, 1, to, windowSize);
+        var events = new List<StoreEvent>();
+        while (cursor.ReadNext(events, 3) < to)
+        {
+        }
+        Assert.Equal(sink.Events.Select(Show), events.Select(Show));
+    }
+
     [Fact]
     public void Compaction_cuts_the_past()
     {

@@ -20,6 +20,9 @@ internal sealed class InMemoryBackend(bool dropReleased = false) : IBackend, IRe
     /// <summary>Order in which <see cref="Scan"/> shows the records; every record twice when it is set.</summary>
     public Random? ScanOrder { get; set; }
 
+    /// <summary>Called once, at the next read, before it is answered.</summary>
+    public Action? AtNextRead { get; set; }
+
     public uint Put(Revision revision, bool tombstone, ReadOnlySpan<byte> keyValue)
     {
         var crc = new Crc32C();
@@ -35,6 +38,9 @@ internal sealed class InMemoryBackend(bool dropReleased = false) : IBackend, IRe
 
     public bool TryRead(Revision revision, IBufferWriter<byte> destination, out RecordInfo info)
     {
+        Action? action = AtNextRead;
+        AtNextRead = null;
+        action?.Invoke();
         bool found = _records.TryGetValue(revision, out (byte[] Bytes, RecordInfo Info) record);
         info = record.Info;
         if (found)

@@ -6,11 +6,14 @@ namespace EtcdNet.StateMachine.Mvcc;
 
 /// <summary>
 /// Walks through the events of a key range in revision order. The revisions are collected from the index, the oldest
-/// <see cref="WindowSize"/> of what is left at a time, so that a long history costs a bounded amount of memory.
+/// <paramref name="windowSize"/> of what is left at a time, so that a long history costs a bounded amount of memory.
 /// </summary>
-internal sealed class HistoryCursor(MvccStore store, RecordReader records, KeyRange range, long from, long to) : IHistoryCursor
+internal sealed class HistoryCursor(
+    MvccStore store, RecordReader records, KeyRange range, long from, long to, int windowSize = HistoryCursor.DefaultWindowSize)
+    : IHistoryCursor
 {
-    private const int WindowSize = 65_536;
+    /// <summary>About 5 MiB while a window is open, twice that while it is collected.</summary>
+    public const int DefaultWindowSize = 65_536;
 
     private readonly ArrayBufferWriter<byte> _buffer = new(1024);
     private List<Change> _window = [];
@@ -77,7 +80,7 @@ internal sealed class HistoryCursor(MvccStore store, RecordReader records, KeyRa
     {
         long first = _windowEnd + 1;
         ReadView view = store.View;
-        var collector = new Collector(first, to);
+        var collector = new Collector(first, to, windowSize);
         IndexReader.Visit(view.Root, range, ref collector);
         store.ThrowIfCompacted(first);
         _window = collector.Result(out long end);
@@ -88,9 +91,10 @@ internal sealed class HistoryCursor(MvccStore store, RecordReader records, KeyRa
 
     private readonly record struct Change(KeyHistory Item, KeyVersion Version, Revision? Previous);
 
-    private struct Collector(long from, long to) : IKeyVisitor
+    private struct Collector(long from, long to, int windowSize) : IKeyVisitor
     {
         private readonly List<Change> _changes = [];
+        private int _cutAt = 2 * windowSize;
         private long _to = to;
 
         public bool Visit(KeyHistory item)
@@ -105,7 +109,7 @@ internal sealed class HistoryCursor(MvccStore store, RecordReader records, KeyRa
                 KeyVersion previous = i > 0 ? versions[i - 1] : default;
                 _changes.Add(new Change(item, version, previous.IsTombstone ? null : previous.Revision));
             }
-            if (_changes.Count >= 2 * WindowSize)
+            if (_changes.Count >= _cutAt)
                 Cut();
             return true;
         }
@@ -121,13 +125,14 @@ internal sealed class HistoryCursor(MvccStore store, RecordReader records, KeyRa
         private void Cut()
         {
             _changes.Sort(static (left, right) => left.Version.Revision.CompareTo(right.Version.Revision));
-            if (_changes.Count <= WindowSize)
+            if (_changes.Count <= windowSize)
                 return;
             // One revision may be larger than the window; it is kept whole.
-            long end = _changes[WindowSize - 1].Version.Main;
+            long end = _changes[windowSize - 1].Version.Main;
             int keep = _changes.FindLastIndex(change => change.Version.Main <= end) + 1;
             _changes.RemoveRange(keep, _changes.Count - keep);
             _to = end;
+            _cutAt = Math.Max(_cutAt, 2 * _changes.Count);
         }
     }
 }

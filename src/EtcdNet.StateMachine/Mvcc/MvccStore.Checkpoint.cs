@@ -12,7 +12,7 @@ public sealed partial class MvccStore
     /// <summary>Builds the index from the records of a checkpoint.</summary>
     internal void Load(StateImage image, long compactRevision, IRecordSource source)
     {
-        var builder = new IndexBuilder(image.Revision, image.FinishedCompactRevision);
+        var builder = new IndexBuilder(image.Revision, image.FinishedCompactRevision, image.RecordCount);
         source.Scan(builder.Add);
         Index.Load(builder.Build(this));
         if (builder.RecordCount != image.RecordCount || builder.RecordCrcSum != image.RecordCrcSum)

@@ -6,12 +6,14 @@ namespace EtcdNet.StateMachine.Mvcc.Index;
 /// Makes the index from records in any order. Records are kept as small structs, chained by key; when all are there each
 /// key's chain is put in order, cleared of what comes twice or is dead, and becomes a history.
 /// </summary>
-internal sealed class IndexBuilder(long currentRevision, long finishedCompactRevision)
+internal sealed class IndexBuilder(long currentRevision, long finishedCompactRevision, long expectedRecords)
 {
+    private const int LargestFirstRoom = 1 << 24;
+
     private readonly Dictionary<byte[], int> _keyNumbers = new(BytesComparer.Instance);
     private readonly List<byte[]> _keys = [];
     private readonly List<int> _newestOfKey = [];
-    private readonly List<Row> _rows = [];
+    private readonly List<Row> _rows = new((int)Math.Clamp(expectedRecords, 0, LargestFirstRoom));
     private readonly Dictionary<int, long> _leases = [];
     private readonly List<int> _chain = [];
 
