@@ -27,7 +27,7 @@ public sealed class ChaosTests
         }
 
         // The runs must have done something, else they prove nothing.
-        Assert.True(applied > 5 * count, $"only {applied} entries applied in {count} runs");
+        Assert.True(count == 1 || applied > 5 * count, $"only {applied} entries applied in {count} runs");
         Assert.True(count == 1 || reads > count, $"only {reads} reads served in {count} runs");
     }
 }

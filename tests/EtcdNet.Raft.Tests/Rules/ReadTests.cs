@@ -47,6 +47,21 @@ public sealed class ReadTests
     }
 
     [Fact]
+    public void Confirmations_of_a_minority_do_not_count()
+    {
+        var cluster = new Cluster(5);
+        cluster.Elect(1);
+        cluster.Split(1, 2);
+        cluster[3].Raft.Campaign();
+        cluster.Settle();
+        cluster.Propose(3, "new");
+        cluster[1].Raft.ReadIndex(Context);
+        cluster.Tick(1, 5);
+        Assert.Contains(cluster.Delivered, m => m is { Type: MessageType.HeartbeatResp, From: 2, Context.IsEmpty: false });
+        Assert.Empty(cluster[1].Reads);
+    }
+
+    [Fact]
     public void Reads_wait_until_the_leader_has_committed_in_its_term()
     {
         var cluster = new Cluster(3);

@@ -37,12 +37,18 @@ internal sealed class Cluster
         return member;
     }
 
-    public void Isolate(ulong id)
+    public void Isolate(ulong id) => Split(id);
+
+    /// <summary>Cuts these members off from the others, but not from each other.</summary>
+    public void Split(params ulong[] side)
     {
-        foreach (var other in _members.Keys.Where(o => o != id))
+        foreach (var inside in side)
         {
-            _cut.Add((id, other));
-            _cut.Add((other, id));
+            foreach (var outside in _members.Keys.Except(side))
+            {
+                _cut.Add((inside, outside));
+                _cut.Add((outside, inside));
+            }
         }
     }
 
