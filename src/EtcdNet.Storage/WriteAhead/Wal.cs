@@ -112,12 +112,12 @@ public sealed partial class Wal : IDisposable
         while (_segments.Count > 1 && _segments[1].FirstIndex <= index)
         {
             _disk.Delete(Path.Combine(_directory, _segments[0].Name));
+            // One at a time: after a crash a hole between segments would look like damage.
+            _disk.SyncDirectory(_directory);
             _segments.RemoveAt(0);
             released++;
         }
 
-        if (released > 0)
-            _disk.SyncDirectory(_directory);
         return released;
     }
 
