@@ -46,9 +46,9 @@ public sealed class RunningMember : IAsyncDisposable
 
         var node = new RaftNode(RaftOptions(log), storage.Entries);
         _loop = new RaftLoop(node, _state, _pending, options.HeartbeatInterval, time, log);
-        _proposer = new Proposer(
-            _state, _pending, new RequestIdGenerator(storage.MemberId, time.GetUtcNow()), _loop, options.Proposals, time);
-        _reads = new ReadIndexGate(_state, _loop.ReadIndex, options.Proposals.RequestTimeout, time);
+        var ids = new RequestIdGenerator(storage.MemberId, time.GetUtcNow());
+        _proposer = new Proposer(_state, _pending, ids, _loop, options.Proposals, time);
+        _reads = new ReadIndexGate(ids.Next(), _state, _loop.ReadIndex, options.Proposals.RequestTimeout, time);
         var writer = new LogWriter(storage.Log, storage.Entries, Deliver);
         Housekeeping = new Housekeeping(storage, options, writer.ReleaseBefore, OnCheckpointed, log);
         ulong committed = storage.Entries.InitialState().HardState.Commit;

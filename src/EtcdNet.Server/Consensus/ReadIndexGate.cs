@@ -20,12 +20,14 @@ internal sealed class ReadIndexGate : IReadIndexGate
     private ulong _lastRound;
     private Exception? _closedBy;
 
+    /// <param name="lastRound">Rounds are numbered from the next number on. Unique among the members: a follower's round is confirmed by its leader.</param>
     /// <param name="state">Applied index and the short cut of a member that leads alone.</param>
     /// <param name="startRound">Asks the loop for a confirmation; false when it has stopped.</param>
     /// <param name="requestTimeout">How long a read waits in all.</param>
     /// <param name="time">Clock.</param>
-    public ReadIndexGate(ConsensusState state, Func<ulong, bool> startRound, TimeSpan requestTimeout, TimeProvider time)
+    public ReadIndexGate(ulong lastRound, ConsensusState state, Func<ulong, bool> startRound, TimeSpan requestTimeout, TimeProvider time)
     {
+        _lastRound = lastRound;
         _state = state;
         _startRound = startRound;
         _requestTimeout = requestTimeout;

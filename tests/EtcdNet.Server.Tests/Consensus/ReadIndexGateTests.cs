@@ -16,7 +16,7 @@ public sealed class ReadIndexGateTests
 
     public ReadIndexGateTests()
     {
-        _gate = new ReadIndexGate(_state, round => { _rounds.Add(round); return true; }, RequestTimeout, _time);
+        _gate = new ReadIndexGate(lastRound: 0, _state, round => { _rounds.Add(round); return true; }, RequestTimeout, _time);
     }
 
     [Fact]
