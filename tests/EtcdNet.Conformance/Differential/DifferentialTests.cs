@@ -25,18 +25,24 @@ public sealed class DifferentialTests(ITestOutputHelper output)
         output.WriteLine($"seed {seed}, {count} requests, {tested.Target.Name} against {oracle.Target.Name}");
         using var left = new EtcdClient(oracle.ClientUrl);
         using var right = new EtcdClient(tested.ClientUrl);
-        using var leftWatch = WatchEverything(left, 1);
-        using var rightWatch = WatchEverything(right, 1);
+        using var leftWatch = WatchEverything(left, from: 0, previous: false);
+        using var rightWatch = WatchEverything(right, from: 0, previous: false);
+        Assert.True((await leftWatch.NextAsync()).Created);
+        Assert.True((await rightWatch.NextAsync()).Created);
+        // Read all the time: a watcher whose client does not read falls behind, and a compaction then rightly cancels it.
+        var last = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (expected, answered) = (EventsAsync(leftWatch, last.Task), EventsAsync(rightWatch, last.Task));
         var generator = new RequestGenerator(new Random(seed));
-        var revisionAtOpen = generator.Revision;
         for (var i = 0; i < count; i++)
             await CompareNextAsync(left.Grpc, right.Grpc, generator, $"seed {seed}, request {i}");
 
         Assert.True(generator.Revision > count / 4, $"{count} requests made only {generator.Revision} revisions");
-        var expected = await EventsAsync(leftWatch, generator.Revision);
-        Assert.NotEmpty(expected);
-        Assert.Equal(expected, await EventsAsync(rightWatch, generator.Revision));
-        await CompareHistoryAsync(left, right, Math.Max(generator.Compacted, revisionAtOpen) + 1, generator.Revision);
+        // One more event, so that the readers wake up and see where the end is.
+        last.SetResult(generator.Revision + 1);
+        foreach (var client in new[] { left, right })
+            Assert.Equal(generator.Revision + 1, (await client.PutAsync("end", "")).Answer.Header.Revision);
+        Assert.Equal(await expected, await answered);
+        await CompareHistoryAsync(left, right, generator.Compacted + 1, generator.Revision + 1);
         await CompareHashesAsync(left, right, generator, $"seed {seed}");
     }
 
@@ -68,9 +74,11 @@ public sealed class DifferentialTests(ITestOutputHelper output)
 
     private static async Task CompareHistoryAsync(EtcdClient left, EtcdClient right, long from, long to)
     {
-        using var leftWatch = WatchEverything(left, from);
-        using var rightWatch = WatchEverything(right, from);
-        Assert.Equal(await EventsAsync(leftWatch, to), await EventsAsync(rightWatch, to));
+        using var leftWatch = WatchEverything(left, from, previous: true);
+        using var rightWatch = WatchEverything(right, from, previous: true);
+        Assert.True((await leftWatch.NextAsync()).Created);
+        Assert.True((await rightWatch.NextAsync()).Created);
+        Assert.Equal(await EventsAsync(leftWatch, Task.FromResult(to)), await EventsAsync(rightWatch, Task.FromResult(to)));
     }
 
     private static async Task CompareHashesAsync(EtcdClient left, EtcdClient right, RequestGenerator generator, string where)
@@ -84,24 +92,23 @@ public sealed class DifferentialTests(ITestOutputHelper output)
         }
     }
 
-    private static GrpcStream<WatchRequest, WatchResponse> WatchEverything(EtcdClient client, long from)
+    private static GrpcStream<WatchRequest, WatchResponse> WatchEverything(EtcdClient client, long from, bool previous)
     {
         var watch = client.Watch();
-        var create = new WatchCreateRequest { Key = ByteString.CopyFrom(0), RangeEnd = ByteString.CopyFrom(0), StartRevision = from, PrevKv = true };
+        var create = new WatchCreateRequest { Key = ByteString.CopyFrom(0), RangeEnd = ByteString.CopyFrom(0), StartRevision = from, PrevKv = previous };
         watch.Send(new WatchRequest { CreateRequest = create });
         return watch;
     }
 
     // The events up to a revision, in order; how they are spread over messages may differ.
-    private static async Task<List<string>> EventsAsync(GrpcStream<WatchRequest, WatchResponse> watch, long to)
+    private static async Task<List<string>> EventsAsync(GrpcStream<WatchRequest, WatchResponse> watch, Task<long> to)
     {
         var events = new List<string>();
         var last = 0L;
-        Assert.True((await watch.NextAsync()).Created);
         // The last revision may hold more than one event: all of a revision come in one message.
-        while (last < to)
+        while (!to.IsCompletedSuccessfully || last < await to)
         {
-            var answer = await watch.NextAsync();
+            var answer = await watch.NextAsync(TimeSpan.FromSeconds(60));
             Assert.False(answer.Canceled, answer.CancelReason);
             foreach (Event change in answer.Events)
             {

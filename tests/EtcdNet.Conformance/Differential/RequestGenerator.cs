@@ -27,7 +27,7 @@ internal sealed class RequestGenerator(Random random)
         < 95 => ("/etcdserverpb.Lease/LeaseRevoke", new LeaseRevokeRequest { ID = LeaseId() }),
         < 97 => ("/etcdserverpb.Lease/LeaseTimeToLive", new LeaseTimeToLiveRequest { ID = LeaseId(), Keys = random.Next(2) == 0 }),
         < 98 => ("/etcdserverpb.Lease/LeaseLeases", new LeaseLeasesRequest()),
-        _ => ("/etcdserverpb.Maintenance/HashKV", new HashKVRequest { Revision = random.Next(2) == 0 ? 0 : random.NextInt64(Compacted + 1, Revision + 2) }),
+        _ => ("/etcdserverpb.Maintenance/HashKV", new HashKVRequest { Revision = random.NextInt64(Compacted + 1, Revision + 2) }),
     };
 
     private PutRequest Put()
