@@ -10,7 +10,7 @@ public sealed class ArrowTests
         { "EtcdNet.Protocol", [], ["Google.Protobuf", "Grpc.Tools"] },
         { "EtcdNet.Raft", [], ["Microsoft.CodeAnalysis.BannedApiAnalyzers"] },
         { "EtcdNet.StateMachine", ["EtcdNet.Protocol"], ["Microsoft.CodeAnalysis.BannedApiAnalyzers"] },
-        { "EtcdNet.Storage", ["EtcdNet.Raft", "EtcdNet.StateMachine"], [] },
+        { "EtcdNet.Storage", ["EtcdNet.Raft", "EtcdNet.StateMachine"], ["Microsoft.Extensions.Logging.Abstractions"] },
         { "EtcdNet.Server", ["EtcdNet.StateMachine", "EtcdNet.Storage"], ["Serilog"] },
         { "EtcdNet.Grpc", [], ["Google.Protobuf"] },
         { "EtcdNet.Peer", ["EtcdNet.Server"], [] },
