@@ -23,8 +23,8 @@ public sealed partial class FasterBackend
     private StoreVerifier? _verifier;
 
     /// <summary>
-    /// Collects a slice, at most one page, from the front of the log: live records are written again at its end, dead ones are left behind,
-    /// and the front moves. The files go away when no kept checkpoint needs them. Writer only; readers go on.
+    /// Collects a slice, at most one page, from the front of the log: live records are written again at its end, dead ones are left behind
+    /// (a dead tombstone at the second time), and the front moves. The files go away when no kept checkpoint needs them. Writer only; readers go on.
     /// </summary>
     /// <param name="isLive">Asked for every record in the slice.</param>
     /// <param name="budgetBytes">Log bytes to scan at most (at least one record is).</param>
@@ -44,7 +44,7 @@ public sealed partial class FasterBackend
         {
             while (next - begin < budgetBytes && iterator.GetNext(out _))
             {
-                moved += MoveIfLive(iterator, isLive);
+                moved += MoveIfNeeded(iterator, isLive);
                 next = iterator.NextAddress;
             }
 
@@ -77,14 +77,20 @@ public sealed partial class FasterBackend
         return verifier;
     }
 
-    private long MoveIfLive(IFasterScanIterator<RevisionKey, SpanByte> iterator, RecordLiveness isLive)
+    private long MoveIfNeeded(IFasterScanIterator<RevisionKey, SpanByte> iterator, RecordLiveness isLive)
     {
         RevisionKey key = iterator.GetKey();
         ReadOnlySpan<byte> stored = iterator.GetValue().AsReadOnlySpan();
         ThrowIfInvalid(stored, key.Revision, key.Part);
-        if (!IsLive(key, stored, isLive))
+        bool live = IsLive(key, stored, isLive);
+        if (!live && (!RecordCodec.Tombstone(stored) || RecordCodec.IsKeptOnceMore(stored)))
             return 0;
         stored.CopyTo(_scratch);
+        // A dead put must not outlive the tombstone that ended it, or a recovery would take it for live. It may stand
+        // behind its tombstone, when it was moved there while it was still history. So a dead tombstone goes to the end
+        // once more; when it comes to the front again, everything that was dead with it has been left behind.
+        if (!live)
+            RecordCodec.KeepOnceMore(_scratch.AsSpan(0, stored.Length), key.Revision, key.Part);
         Append(key, stored.Length);
         return RecordSize.OfPart(stored.Length - RecordCodec.HeaderBytes);
     }

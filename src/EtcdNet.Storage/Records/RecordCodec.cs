@@ -8,7 +8,8 @@ namespace EtcdNet.Storage.Records;
 /// a value must fit in a page of the store. Each part is
 /// <code>
 /// 0  CRC-32C of revision, part number, flags and bytes   4
-/// 4  flags: bit 0 tombstone, bits 8–31 number of parts   4
+/// 4  flags: bit 0 tombstone, bit 1 kept once more,
+///    bits 8–31 number of parts                           4
 /// 8  bytes
 /// </code>
 /// The revision is under the checksum, so a record can never be taken for another one. The record's own CRC is that of its
@@ -19,6 +20,7 @@ internal static class RecordCodec
     internal const int HeaderBytes = 8;
     internal const int PartBytesMax = 1 << 20;
     private const uint TombstoneFlag = 1;
+    private const uint KeptOnceMoreFlag = 2;
 
     internal static int PartCount(int bytes) => bytes <= PartBytesMax ? 1 : (bytes + PartBytesMax - 1) / PartBytesMax;
 
@@ -44,6 +46,17 @@ internal static class RecordCodec
     internal static uint Crc(ReadOnlySpan<byte> stored) => BinaryPrimitives.ReadUInt32LittleEndian(stored);
 
     internal static bool Tombstone(ReadOnlySpan<byte> stored) => (Flags(stored) & TombstoneFlag) != 0;
+
+    /// <summary>True for a dead tombstone that <see cref="KeepOnceMore"/> was used on.</summary>
+    internal static bool IsKeptOnceMore(ReadOnlySpan<byte> stored) => (Flags(stored) & KeptOnceMoreFlag) != 0;
+
+    /// <summary>Marks the copy of a dead tombstone, so that the next collection that meets it may leave it behind.</summary>
+    internal static void KeepOnceMore(Span<byte> stored, Revision revision, int part)
+    {
+        uint flags = Flags(stored) | KeptOnceMoreFlag;
+        BinaryPrimitives.WriteUInt32LittleEndian(stored[4..], flags);
+        BinaryPrimitives.WriteUInt32LittleEndian(stored, Checksum(revision, part, flags, stored[HeaderBytes..]));
+    }
 
     internal static int Parts(ReadOnlySpan<byte> stored) => (int)(Flags(stored) >> 8);
 
