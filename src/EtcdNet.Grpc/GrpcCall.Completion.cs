@@ -38,22 +38,18 @@ public sealed partial class GrpcCall
     /// <summary>Ends the call with the status that an exception of the handler stands for.</summary>
     internal void Fail(Exception error)
     {
-        if ((error as GrpcStatusException ?? _host.Options.TranslateError?.Invoke(error)) is { } status)
-        {
+        // Whatever a handler throws once its call has been ended from outside is a consequence of that.
+        EndReason reason = Reason();
+        if (reason != EndReason.None || error is OperationCanceledException)
+            CompleteEnded(reason);
+        else if ((error as GrpcStatusException ?? _host.Options.TranslateError?.Invoke(error)) is { } status)
             Complete(status.Code, status.Message);
-            return;
-        }
+        else
+            FailUnexpectedly(error);
+    }
 
-        if (error is OperationCanceledException or IOException)
-        {
-            var reason = Reason();
-            if (reason != EndReason.None || error is OperationCanceledException)
-            {
-                CompleteEnded(reason);
-                return;
-            }
-        }
-
+    private void FailUnexpectedly(Exception error)
+    {
         _host.Observer?.HandlerFailed(Method, error);
         Complete(GrpcStatusCode.Unknown, error.Message);
     }

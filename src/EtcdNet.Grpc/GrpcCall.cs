@@ -148,6 +148,13 @@ public sealed partial class GrpcCall
         Deadline = DateTimeOffset.MaxValue - now > timeout ? now + timeout : DateTimeOffset.MaxValue;
     }
 
+    /// <summary>Throws when the deadline has passed before the handler could begin.</summary>
+    internal void ThrowIfExpired()
+    {
+        if (Deadline is { } deadline && deadline <= _host.Options.TimeProvider.GetUtcNow())
+            throw new GrpcStatusException(GrpcStatusCode.DeadlineExceeded, "context deadline exceeded");
+    }
+
     /// <summary>From now on the status belongs into the trailers.</summary>
     internal void BodyBegins() => _bodyBegun = true;
 

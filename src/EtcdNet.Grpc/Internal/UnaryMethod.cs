@@ -21,6 +21,7 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
             var body = call.RequestBody;
             if (!body.TryRead(out var read) || !SingleRequest.TryTake(call, parser, body, read, out var request))
                 return ReadAndRunAsync(call, body);
+            call.ThrowIfExpired();
             var running = handler(request, call);
             if (!running.IsCompletedSuccessfully)
                 return RunAsync(call, running);
@@ -51,6 +52,7 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
         try
         {
             var request = await SingleRequest.ReadAsync(call, parser, body).ConfigureAwait(false);
+            call.ThrowIfExpired();
             call.Respond(await handler(request, call).ConfigureAwait(false));
         }
         catch (Exception error)

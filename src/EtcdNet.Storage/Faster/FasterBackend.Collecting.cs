@@ -59,6 +59,9 @@ public sealed partial class FasterBackend
     /// <summary>Writes everything below an address to the files. Not on the writer's thread; neither waits for the other.</summary>
     internal void FlushUntil(long address)
     {
+        // Nothing is ever written for an empty log.
+        if (address <= _store.Log.BeginAddress)
+            return;
         var spin = default(SpinWait);
         while (_device.WrittenUntil < address)
         {
