@@ -6,6 +6,7 @@ using EtcdNet.Host.Platform;
 using EtcdNet.Server;
 using EtcdNet.Server.Metrics;
 using EtcdNet.Storage;
+using EtcdNet.Storage.Disk;
 using EtcdNet.Storage.WriteAhead;
 using Serilog;
 
@@ -27,6 +28,11 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
         {
             return await ServeAsync(signals).ConfigureAwait(false);
         }
+        catch (ConfigurationException error)
+        {
+            CommandLine.Report(error, log);
+            return error.ExitCode;
+        }
         catch (Exception error) when (IsExpected(error))
         {
             _log.ForContext("error", error.Message).Fatal("failed to start or run etcdnet");
@@ -45,6 +51,9 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
     private async Task<int> ServeAsync(ShutdownSignals signals)
     {
         LogStart();
+        // Only a new member is founded from these flags; an existing one knows better.
+        if (!DataDirectory.HasMember(new FileDisk(), options.DataDir))
+            options.InitialCluster.VerifyBootstrap(options.Name, options.InitialAdvertisePeerUrls);
         var registry = new MetricsRegistry();
         var metrics = new ServerMetrics(registry);
         ProcessMetrics.Define(registry);
@@ -54,6 +63,7 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
         try
         {
             MemberMetrics.Bind(metrics, member);
+            options.FeatureGates.PublishTo(metrics.Consensus.FeatureEnabled);
             Task started = member.StartAsync(signals.Token);
             if (await Task.WhenAny(started, _fatal.Task).ConfigureAwait(false) == _fatal.Task)
                 return await FailAsync().ConfigureAwait(false);

@@ -14,7 +14,7 @@ public sealed class ArrowTests
         { "EtcdNet.Server", ["EtcdNet.StateMachine", "EtcdNet.Storage"], ["Serilog"] },
         { "EtcdNet.Grpc", [], ["Google.Protobuf"] },
         { "EtcdNet.Peer", ["EtcdNet.Server"], [] },
-        { "EtcdNet.Host", ["EtcdNet.Grpc", "EtcdNet.Peer", "EtcdNet.Server"], ["Serilog", "Serilog.Sinks.File", "YamlDotNet"] },
+        { "EtcdNet.Host", ["EtcdNet.Grpc", "EtcdNet.Peer", "EtcdNet.Server"], ["Serilog", "YamlDotNet"] },
     };
 
     [Theory]
