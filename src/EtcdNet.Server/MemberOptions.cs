@@ -51,7 +51,7 @@ public sealed record MemberOptions
     public bool UnsafeNoSync { get; init; }
 
     /// <summary>Bytes of write-ahead log after which a checkpoint is made.</summary>
-    public long CheckpointAfterBytes { get; init; } = 128L << 20;
+    public long CheckpointAfterBytes { get; init; } = 64L << 20;
 
     /// <summary>Entries that stay in memory behind a checkpoint (<c>--snapshot-catchup-entries</c>).</summary>
     public ulong CatchUpEntries { get; init; } = 5000;
