@@ -26,7 +26,9 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
     {
         try
         {
-            return await ServeAsync(signals).ConfigureAwait(false);
+            int code = await ServeAsync(signals).ConfigureAwait(false);
+            // The stop itself may fail, at the last checkpoint for instance.
+            return _fatal.Task.IsCompleted ? 1 : code;
         }
         catch (ConfigurationException error)
         {
@@ -58,7 +60,7 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
         var metrics = new ServerMetrics(registry);
         ProcessMetrics.Define(registry);
         RunningMember member = RunningMember.Open(
-            MemberSettings.From(options), _fatal.SetResult, TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
+            MemberSettings.From(options), error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
         bool stopInPeace = true;
         try
         {

@@ -17,7 +17,6 @@ internal sealed class Housekeeping : IHousekeeping
     private const long CollectBytesPerSlice = 1 << 20;
 
     // Collecting rewrites what lives, so it waits until there is enough to gain, and stops when there is little left.
-    private const long CollectDeadBytesMin = 64L << 20;
     private const double CollectDeadShareMin = 0.3;
 
     private readonly MemberStorage _storage;
@@ -28,6 +27,7 @@ internal sealed class Housekeeping : IHousekeeping
     private readonly RecordLiveness _isLive;
     private Task<CheckpointResult>? _checkpoint;
     private ulong _checkpointIndex;
+    private readonly ulong _recoveredIndex;
     private long _logBytesAtCheckpoint;
     private bool _collecting;
 
@@ -46,6 +46,9 @@ internal sealed class Housekeeping : IHousekeeping
         _log = log.ForContext<Housekeeping>();
         _isLive = storage.Machine.Store.IsReferenced;
         _checkpointIndex = storage.Machine.ConsistentIndex;
+        // What was read back counts too, or a member that is killed again and again would never make a checkpoint.
+        _logBytesAtCheckpoint = -storage.UnappliedBytes;
+        _recoveredIndex = storage.Log.LastIndex;
     }
 
     /// <summary>Clients that wait for a physical compaction.</summary>
@@ -62,9 +65,9 @@ internal sealed class Housekeeping : IHousekeeping
     {
         TrimEntries();
         FinishCheckpoint();
-        if (_checkpoint is null && _storage.Meter.Bytes - _logBytesAtCheckpoint >= _options.CheckpointAfterBytes)
+        if (_checkpoint is null && IsCheckpointDue)
             BeginCheckpoint();
-        return Compact() | Collect();
+        return Collect() | Compact();
     }
 
     /// <inheritdoc/>
@@ -79,6 +82,10 @@ internal sealed class Housekeeping : IHousekeeping
         FinishCheckpoint();
     }
 
+    private bool IsCheckpointDue =>
+        _storage.Log.WrittenBytes - _logBytesAtCheckpoint >= _options.CheckpointAfterBytes
+        && _storage.Machine.ConsistentIndex >= Math.Max(_recoveredIndex, _checkpointIndex + 1);
+
     private bool Compact()
     {
         if (!_storage.Machine.Compactor.HasWork)
@@ -90,16 +97,19 @@ internal sealed class Housekeeping : IHousekeeping
 
     private bool Collect()
     {
+        // Within a pass of the compactor the index says less than a checkpoint counts. There is time between two passes.
+        if (_storage.Machine.Compactor.IsRunning)
+            return false;
         long size = _storage.Backend.SizeInBytes;
         long dead = size - _storage.Backend.SizeInUseInBytes;
-        _collecting = dead >= CollectDeadBytesMin && dead >= size * CollectDeadShareMin
+        _collecting = dead >= _options.CollectDeadBytesMin && dead >= size * CollectDeadShareMin
             && _storage.Backend.CollectStep(_isLive, CollectBytesPerSlice).ScannedBytes > 0;
         return _collecting;
     }
 
     private void BeginCheckpoint()
     {
-        _logBytesAtCheckpoint = _storage.Meter.Bytes;
+        _logBytesAtCheckpoint = _storage.Log.WrittenBytes;
         _checkpointIndex = _storage.Machine.ConsistentIndex;
         _checkpoint = _storage.Checkpointer.Begin(_storage.Machine.Capture());
     }

@@ -1,4 +1,5 @@
 using EtcdNet.Server.Consensus;
+using EtcdNet.Storage.Faster;
 
 namespace EtcdNet.Server;
 
@@ -52,6 +53,12 @@ public sealed record MemberOptions
 
     /// <summary>Bytes of write-ahead log after which a checkpoint is made.</summary>
     public long CheckpointAfterBytes { get; init; } = 64L << 20;
+
+    /// <summary>Dead bytes in the store from which on space is taken back.</summary>
+    public long CollectDeadBytesMin { get; init; } = 64L << 20;
+
+    /// <summary>Page, memory and file sizes of the store.</summary>
+    public FasterOptions Store { get; init; } = new();
 
     /// <summary>Entries that stay in memory behind a checkpoint (<c>--snapshot-catchup-entries</c>).</summary>
     public ulong CatchUpEntries { get; init; } = 5000;

@@ -15,12 +15,12 @@ internal sealed class MemberStorage : IDisposable
 {
     private readonly MemberStore _store;
 
-    private MemberStorage(MemberStore store, EntryLog entries, StateMachine.StateMachine machine, WalMeter meter, DiskSpaceGuard space)
+    private MemberStorage(MemberStore store, EntryLog entries, StateMachine.StateMachine machine, DiskSpaceGuard space)
     {
         _store = store;
         Entries = entries;
         Machine = machine;
-        Meter = meter;
+        UnappliedBytes = store.Contents.Entries.Where(entry => entry.Index > machine.ConsistentIndex).Sum(entry => (long)entry.Data.Length);
         Space = space;
         Configuration = ConfStateCodec.Decode(machine.ConfState);
     }
@@ -39,8 +39,8 @@ internal sealed class MemberStorage : IDisposable
 
     public StateMachine.StateMachine Machine { get; }
 
-    /// <summary>Bytes written to the log.</summary>
-    public WalMeter Meter { get; }
+    /// <summary>Bytes of the entries that the log held behind the recovered checkpoint.</summary>
+    public long UnappliedBytes { get; }
 
     /// <summary>Keeps a reserve of the disk free.</summary>
     public DiskSpaceGuard Space { get; }
@@ -49,22 +49,21 @@ internal sealed class MemberStorage : IDisposable
     public ConfState Configuration { get; }
 
     /// <summary>Opens the directory and brings back what was in it; nothing is written before that has succeeded.</summary>
-    public static MemberStorage Open(MemberOptions options, TimeProvider time, ILogger log, IWalObserver? walObserver)
+    public static MemberStorage Open(MemberOptions options, IDisk disk, TimeProvider time, ILogger log, IWalObserver? walObserver)
     {
-        var disk = new FileDisk();
-        var meter = new WalMeter(walObserver);
         var storeOptions = new MemberStoreOptions
         {
             CatchUpEntries = options.CatchUpEntries,
-            Wal = new WalOptions { UnsafeNoSync = options.UnsafeNoSync, Observer = meter },
+            Faster = options.Store,
+            Wal = new WalOptions { UnsafeNoSync = options.UnsafeNoSync, Observer = walObserver },
         };
         MemberStore store = MemberStore.Open(disk, options.DataDirectory, storeOptions);
         try
         {
             StateMachine.StateMachine machine = Recover(store, options, time, log);
-            EntryLog entries = store.Wal.LastIndex == 0 ? Found(store.Wal, options) : store.NewEntryLog(ConfStateCodec.Decode(machine.ConfState));
+            EntryLog entries = IsUnfounded(store, machine) ? Found(store.Wal, options) : store.NewEntryLog(ConfStateCodec.Decode(machine.ConfState));
             var space = new DiskSpaceGuard(disk, options.DataDirectory, DiskSpaceGuard.ReserveBytesDefault, time);
-            return new MemberStorage(store, entries, machine, meter, space);
+            return new MemberStorage(store, entries, machine, space);
         }
         catch
         {
@@ -106,6 +105,11 @@ internal sealed class MemberStorage : IDisposable
             throw new InvalidDataException(damaged.Message, damaged);
         }
     }
+
+    // The commit index is written with the first entry, behind it. Without it that batch was torn by a power cut, and the
+    // entry that may be left of it would never be applied: nobody votes yet.
+    private static bool IsUnfounded(MemberStore store, StateMachine.StateMachine machine) =>
+        machine.ConsistentIndex == 0 && store.Wal.HardState.Commit == 0;
 
     /// <summary>The first entry of a new cluster of one; a start that was interrupted before it begins again here.</summary>
     private static EntryLog Found(Wal wal, MemberOptions options)

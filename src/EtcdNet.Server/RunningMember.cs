@@ -6,6 +6,7 @@ using EtcdNet.Server.Leasing;
 using EtcdNet.Server.Services;
 using EtcdNet.Server.Watching;
 using EtcdNet.StateMachine.Errors;
+using EtcdNet.Storage.Disk;
 using Serilog;
 
 namespace EtcdNet.Server;
@@ -112,7 +113,12 @@ public sealed class RunningMember : IAsyncDisposable
     /// <exception cref="Storage.DataDirectoryException">The directory cannot be used.</exception>
     public static RunningMember Open(
         MemberOptions options, Action<Exception> fatal, TimeProvider time, ILogger log, Storage.WriteAhead.IWalObserver? walObserver = null) =>
-        new(options, MemberStorage.Open(options, time, log, walObserver), fatal, time, log);
+        Open(options, new FileDisk(), fatal, time, log, walObserver);
+
+    /// <summary>As <see cref="Open(MemberOptions, Action{Exception}, TimeProvider, ILogger, Storage.WriteAhead.IWalObserver?)"/>, on any disk.</summary>
+    internal static RunningMember Open(
+        MemberOptions options, IDisk disk, Action<Exception> fatal, TimeProvider time, ILogger log, Storage.WriteAhead.IWalObserver? walObserver = null) =>
+        new(options, MemberStorage.Open(options, disk, time, log, walObserver), fatal, time, log);
 
     /// <summary>Starts the threads; completes when the member leads, has applied its log and has told its name and URLs.</summary>
     public async Task StartAsync(CancellationToken cancellation)

@@ -17,7 +17,14 @@ namespace EtcdNet.StateMachine;
 /// <param name="SmallState">Leases, alarms, members, users, roles, versions, configuration (marshalled etcdnetpb.SmallState).</param>
 public sealed record StateImage(
     ulong AppliedIndex, ulong AppliedTerm, long Revision, long CompactRevision, long FinishedCompactRevision,
-    long RecordCount, ulong RecordCrcSum, ReadOnlyMemory<byte> SmallState);
+    long RecordCount, ulong RecordCrcSum, ReadOnlyMemory<byte> SmallState)
+{
+    /// <summary>
+    /// Bytes of counted records that the backend was already told to release, by a compaction that has not finished. It
+    /// starts over after a restart, so they are in use again then.
+    /// </summary>
+    public long ReleasedBytes { get; init; }
+}
 
 /// <summary>Receives one record of a scan. The span is only valid during the call.</summary>
 public delegate void RecordVisitor(Revision revision, RecordInfo info, ReadOnlySpan<byte> keyValue);

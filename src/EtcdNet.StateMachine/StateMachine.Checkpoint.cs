@@ -16,7 +16,10 @@ public sealed partial class StateMachine
         Invariant.Check(!_inBatch && Store.IsPublished);
         return new StateImage(
             _index, _term, Store.WorkingRevision, Math.Max(0, Store.WorkingCompactRevision), Compactor.FinishedRevision,
-            Store.RecordCount, Store.RecordCrcSum, CaptureSmallState());
+            Store.RecordCount, Store.RecordCrcSum, CaptureSmallState())
+        {
+            ReleasedBytes = Compactor.PassBytes,
+        };
     }
 
     /// <summary>

@@ -12,11 +12,11 @@ public sealed class Compactor
 {
     private readonly MvccStore _store;
     private readonly IBackend _backend;
-    private bool _running;
     private long _target;
     private int _keysLeft;
     private long _passCount;
     private ulong _passCrcSum;
+    private long _passBytes;
     private long _finished;
 
     internal Compactor(MvccStore store, IBackend backend)
@@ -34,12 +34,15 @@ public sealed class Compactor
 
     /// <summary>
     /// A pass is under way: the index has already let go of records that the rule of <see cref="FinishedRevision"/> still
-    /// counts. Applier's thread.
+    /// counts, so nothing may be collected and the image of a checkpoint needs <see cref="PassBytes"/>. Applier's thread.
     /// </summary>
-    public bool IsRunning => _running;
+    public bool IsRunning => _store.IsPruning;
+
+    /// <summary>Bytes released by the pass that is under way; a restart will release them again. Applier's thread.</summary>
+    internal long PassBytes => IsRunning ? _passBytes : 0;
 
     /// <summary>There is something to do. Any thread may ask; exact on the applier's.</summary>
-    public bool HasWork => _running || _store.CompactRevision > FinishedRevision;
+    public bool HasWork => IsRunning || _store.CompactRevision > FinishedRevision;
 
     /// <summary>Records released since the start.</summary>
     public long ReleasedTotal { get; private set; }
@@ -51,7 +54,7 @@ public sealed class Compactor
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxKeys);
         // Readers must know of the compaction before anything disappears.
         Invariant.Check(_store.IsPublished);
-        if (!_running && !TryStart())
+        if (!IsRunning && !TryStart())
             return false;
         bool removed = false;
         for (; maxKeys > 0 && _keysLeft > 0; maxKeys--, _keysLeft--)
@@ -67,12 +70,13 @@ public sealed class Compactor
     {
         if (_store.CompactRevision <= FinishedRevision)
             return false;
-        _running = true;
+        _store.IsPruning = true;
         _target = _store.CompactRevision;
         // Keys that are queued from now on have only changed after the target.
         _keysLeft = _store.PruneQueue.Count;
         _passCount = 0;
         _passCrcSum = 0;
+        _passBytes = 0;
         return true;
     }
 
@@ -80,8 +84,10 @@ public sealed class Compactor
     {
         item.IsQueued = false;
         int dead = item.PrunableAt(_target);
+        long bytesBefore = _backend.SizeInUseInBytes;
         for (int i = 0; i < dead; i++)
             _passCrcSum += _backend.Release(item.At(i).Revision);
+        _passBytes += bytesBefore - _backend.SizeInUseInBytes;
         _passCount += dead;
         ReleasedTotal += dead;
         if (dead == item.Count)
@@ -97,7 +103,7 @@ public sealed class Compactor
 
     private void Finish()
     {
-        _running = false;
+        _store.IsPruning = false;
         _store.RecordCount -= _passCount;
         _store.RecordCrcSum -= _passCrcSum;
         FinishedRevision = _target;

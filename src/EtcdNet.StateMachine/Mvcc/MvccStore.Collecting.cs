@@ -8,10 +8,12 @@ public sealed partial class MvccStore
 {
     /// <summary>
     /// True while the index refers to a record: it must be kept. The key is found in the record's own bytes. Applier's
-    /// thread, outside of a batch.
+    /// thread, outside of a batch and of a compactor's pass: within one, the index has let go of records that a
+    /// checkpoint still counts.
     /// </summary>
     public bool IsReferenced(Revision revision, ReadOnlySpan<byte> keyValue)
     {
+        Invariant.Check(!IsPruning);
         KeyHistory? history = Index.Find(KeyOf(keyValue));
         if (history is null)
             return false;

@@ -22,6 +22,9 @@ public sealed partial class MvccStore
     /// <summary>Keys that a compaction may find something to prune in.</summary>
     internal Queue<KeyHistory> PruneQueue { get; } = new();
 
+    /// <summary>A compactor's pass is under way.</summary>
+    internal bool IsPruning { get; set; }
+
     /// <summary>Records that are live by the rule of the finished compaction.</summary>
     internal long RecordCount { get; set; }
 

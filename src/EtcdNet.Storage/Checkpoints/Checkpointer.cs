@@ -59,7 +59,7 @@ public sealed class Checkpointer : IDisposable
             throw new InvalidOperationException("a checkpoint is running already");
         long tail = _backend.TailAddress;
         long begin = _backend.BeginAddress;
-        long live = _backend.SizeInUseInBytes;
+        long live = _backend.SizeInUseInBytes + image.ReleasedBytes;
         long started = Stopwatch.GetTimestamp();
         Task<CheckpointResult> task = Task.Factory.StartNew(
             () => Finish(image, begin, tail, live, started), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

@@ -40,6 +40,7 @@ public sealed partial class FasterBackend
             return default;
         long next = begin;
         long moved = 0;
+        _lastVerdict = null; // what was live at the last step may be dead now
         using (IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(begin, limit, ScanBufferingMode.SinglePageBuffering))
         {
             while (next - begin < budgetBytes && iterator.GetNext(out _))
@@ -106,9 +107,8 @@ public sealed partial class FasterBackend
         if (_lastVerdict is not { } verdict || verdict.Revision != key.Revision)
         {
             _collected.ResetWrittenCount();
-            // Not to be read any more: its other parts were dead and are gone.
-            bool live = ReadPart(_writer, key.Revision, 0) && TryRead(_writer, key.Revision, _collected, out _)
-                && isLive(key.Revision, _collected.WrittenSpan);
+            // A part that is missing was dead when an earlier step met it, and dead records do not come back to life.
+            bool live = TryReadParts(_writer, key.Revision, _collected, out _, out _) && isLive(key.Revision, _collected.WrittenSpan);
             verdict = (key.Revision, live);
             _lastVerdict = verdict;
         }

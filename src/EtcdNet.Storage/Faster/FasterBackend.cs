@@ -72,9 +72,9 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     {
         if (!_readers.TryTake(out StoreReader? reader))
             reader = NewReader();
-        bool found = TryRead(reader, revision, destination, out info);
+        bool found = TryReadParts(reader, revision, destination, out info, out int missing);
         _readers.Add(reader);
-        return found;
+        return found || missing == 0 ? found : throw new BackendDamagedException(revision, $"part {missing} is missing");
     }
 
     /// <inheritdoc/>
@@ -116,8 +116,9 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
                 continue;
             }
 
+            // One of which parts are missing died while collection was between them; if it should be alive, the count tells.
             assembled.ResetWrittenCount();
-            if (TryRead(reader, key.Revision, assembled, out RecordInfo info))
+            if (TryReadParts(reader, key.Revision, assembled, out RecordInfo info, out _))
                 visitor(key.Revision, info, assembled.WrittenSpan);
         }
     }
@@ -152,9 +153,11 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         }
     }
 
-    private bool TryRead(StoreReader reader, Revision revision, IBufferWriter<byte> destination, out RecordInfo info)
+    // When false, missing names the first part that is not there: 0 when there is no such record.
+    private bool TryReadParts(StoreReader reader, Revision revision, IBufferWriter<byte> destination, out RecordInfo info, out int missing)
     {
         info = default;
+        missing = 0;
         if (!ReadPart(reader, revision, 0))
             return false;
         ReadOnlySpan<byte> stored = reader.Sink.Bytes;
@@ -165,7 +168,11 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         for (int part = 1; part < parts; part++)
         {
             if (!ReadPart(reader, revision, part))
-                throw new BackendDamagedException(revision, $"part {part} of {parts} is missing");
+            {
+                missing = part;
+                return false;
+            }
+
             stored = reader.Sink.Bytes;
             crc = RecordCodec.Combine(crc, part, RecordCodec.Crc(stored));
             destination.Write(stored[RecordCodec.HeaderBytes..]);

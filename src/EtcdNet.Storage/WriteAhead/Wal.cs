@@ -34,6 +34,7 @@ public sealed partial class Wal : IDisposable
     private bool _hardStatePending;
     private ulong _lastIndex;
     private bool _broken;
+    private long _writtenBytes;
 
     private Wal(
         IDisk disk, string directory, WalOptions options, WalMetadata metadata, WalSegment segment, WalSegmentMaker maker,
@@ -51,6 +52,9 @@ public sealed partial class Wal : IDisposable
 
     /// <summary>The hard state last given to <see cref="Save"/>.</summary>
     public HardState HardState => _hardState;
+
+    /// <summary>Bytes written since the log was opened. Any thread.</summary>
+    public long WrittenBytes => Volatile.Read(ref _writtenBytes);
 
     /// <summary>Files that exist now.</summary>
     public int SegmentCount => _segments.Count;
@@ -188,6 +192,7 @@ public sealed partial class Wal : IDisposable
         if (_buffered == 0)
             return;
         _segment.Write(_buffer.AsSpan(0, _buffered));
+        Volatile.Write(ref _writtenBytes, _writtenBytes + _buffered);
         if (!_options.UnsafeNoSync)
         {
             long start = Stopwatch.GetTimestamp();
