@@ -63,7 +63,14 @@ public sealed partial class FasterBackend
         }
     }
 
-    private static FasterKV<RevisionKey, SpanByte> Build(FasterOptions options, StoreDevice device, long indexBytes, NoCheckpointManager manager) => new(
+    private static FasterKV<RevisionKey, SpanByte> Build(FasterOptions options, StoreDevice device, long indexBytes, NoCheckpointManager manager)
+    {
+        FasterKV<RevisionKey, SpanByte> store = New(options, device, indexBytes, manager);
+        device.FinalUntil = () => store.Log.SafeReadOnlyAddress;
+        return store;
+    }
+
+    private static FasterKV<RevisionKey, SpanByte> New(FasterOptions options, StoreDevice device, long indexBytes, NoCheckpointManager manager) => new(
         indexBytes / CacheLineBytes,
         new LogSettings
         {

@@ -36,7 +36,13 @@ internal sealed class StoreDevice : StorageDeviceBase
 
     internal int SegmentBits { get; }
 
-    /// <summary>Everything below this address was handed to the disk.</summary>
+    /// <summary>
+    /// Asks FASTER up to where its records do not change any more. It writes whole sectors, so the end of a write may hold
+    /// room for records that are not there yet; only what is below this address counts as written.
+    /// </summary>
+    internal Func<long> FinalUntil { get; set; } = static () => 0;
+
+    /// <summary>Everything below this address was handed to the disk in its final form.</summary>
     internal long WrittenUntil => _written.Until;
 
     /// <summary>Bytes of all files.</summary>
@@ -50,6 +56,8 @@ internal sealed class StoreDevice : StorageDeviceBase
     public override unsafe void WriteAsync(
         IntPtr sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback, object context)
     {
+        long start = ((long)segmentId << SegmentBits) + (long)destinationAddress;
+        long final = Math.Min(start + numBytesToWrite, FinalUntil()); // asked before the bytes are taken
         try
         {
             FileForWriting(segmentId).Write((long)destinationAddress, new ReadOnlySpan<byte>((void*)sourceAddress, (int)numBytesToWrite));
@@ -62,7 +70,8 @@ internal sealed class StoreDevice : StorageDeviceBase
 
         lock (_lock)
             _dirty.Add(segmentId);
-        _written.Add(((long)segmentId << SegmentBits) + (long)destinationAddress, numBytesToWrite);
+        if (final > start)
+            _written.Add(start, final - start);
         callback(0, numBytesToWrite, context);
     }
 

@@ -116,6 +116,22 @@ public sealed class CollectionTests
         });
     }
 
+    [Fact]
+    public void A_second_checkpoint_in_the_same_sector_has_its_records()
+    {
+        var disk = new SimDisk();
+        using (var life = new Life(disk))
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                life.Put($"{i}", 10);
+                life.Checkpoint();
+            }
+        }
+
+        AssertRecovers(disk, life => Assert.Equal(10, life.Dump(0).Count()));
+    }
+
     private static void FillPages(Life life, int pages)
     {
         for (int i = 0; i < pages * 5; i++)
