@@ -31,7 +31,7 @@ internal sealed class Listeners : IAsyncDisposable
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
         var peers = new PeerEndpoints(member.Machine.Members, member.Status.Current.ClusterId, http.VersionJson, TimeProvider.System);
         var frameworkLog = new FrameworkLog(log);
-        GrpcServerOptions client = ClientOptions(options, new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, log), frameworkLog);
+        GrpcServerOptions client = ClientOptions(options, new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
 
         _hosts.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
         AddHttp(options.ListenPeerUrls, peers.HandleAsync, frameworkLog);

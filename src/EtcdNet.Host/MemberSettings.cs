@@ -24,6 +24,7 @@ internal static class MemberSettings
             RequestBytesMax = checked((int)options.MaxRequestBytes),
             RequestTimeout = TimeSpan.FromSeconds(5) + (2 * options.ElectionTimeout),
         },
+        SnapshotCount = options.SnapshotCount,
         WatchProgressInterval = options.WatchProgressNotifyInterval,
         SlowApply = options.WarningApplyDuration,
         UnsafeNoSync = options.UnsafeNoFsync,

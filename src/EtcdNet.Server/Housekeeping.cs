@@ -132,7 +132,7 @@ internal sealed class Housekeeping : IHousekeeping
     private void TrimEntries()
     {
         ulong applied = _storage.Machine.AppliedIndex;
-        if (applied > _storage.Entries.FirstIndex + (2 * _options.CatchUpEntries))
+        if (applied > _storage.Entries.FirstIndex + _options.CatchUpEntries + _options.SnapshotCount)
             _storage.Entries.Compact(applied - _options.CatchUpEntries);
     }
 }

@@ -60,6 +60,9 @@ public sealed record MemberOptions
     /// <summary>Page, memory and file sizes of the store.</summary>
     public FasterOptions Store { get; init; } = new();
 
-    /// <summary>Entries that stay in memory behind a checkpoint (<c>--snapshot-catchup-entries</c>).</summary>
+    /// <summary>Applied entries, beyond <see cref="CatchUpEntries"/>, after which the older ones are dropped from memory (<c>--snapshot-count</c>).</summary>
+    public ulong SnapshotCount { get; init; } = 10_000;
+
+    /// <summary>Applied entries that stay in memory for a follower that is a little behind (<c>--snapshot-catchup-entries</c>).</summary>
     public ulong CatchUpEntries { get; init; } = 5000;
 }

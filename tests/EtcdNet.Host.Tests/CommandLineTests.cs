@@ -24,7 +24,7 @@ public sealed class CommandLineTests
         Assert.Equal(2L << 30, options.EffectiveQuotaBytes);
         Assert.Equal(TimeSpan.FromHours(2), options.GrpcKeepaliveInterval);
         Assert.Equal(TimeSpan.FromMilliseconds(100), options.WarningApplyDuration);
-        Assert.True(options.PreVote && options.StrictReconfigCheck && options.EnableGrpcGateway);
+        Assert.True(options.PreVote);
         Assert.False(options.UnsafeNoFsync || options.ExtensiveMetrics);
         Assert.True(options.FeatureGates.Enabled["TxnModeWriteWithSharedBuffer"]);
     }

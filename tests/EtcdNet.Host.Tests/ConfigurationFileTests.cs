@@ -65,7 +65,7 @@ public sealed class ConfigurationFileTests
             grpc-keepalive-interval: 1h
             log-outputs: [stdout, stderr]
             pre-vote: no
-            socket-options: { reuse-port: true }
+            socket-options: { reuse-port: false }
             advertise-client-urls: "http://10.0.0.1:2379"
             listen-client-urls: http://0.0.0.0:2379
             name:
@@ -74,7 +74,6 @@ public sealed class ConfigurationFileTests
         Assert.Equal(TimeSpan.FromHours(1), options.GrpcKeepaliveInterval);
         Assert.Equal(["stdout", "stderr"], options.LogOutputs);
         Assert.False(options.PreVote);
-        Assert.True(options.SocketReusePort);
         Assert.Equal("default", options.Name);
     }
 

@@ -93,18 +93,6 @@ public sealed record EtcdOptions
     /// <summary>Ask for votes before an election.</summary>
     public required bool PreVote { get; init; }
 
-    /// <summary>Refuse changes of membership that would lose the quorum.</summary>
-    public required bool StrictReconfigCheck { get; init; }
-
-    /// <summary>Serve the JSON gateway.</summary>
-    public required bool EnableGrpcGateway { get; init; }
-
-    /// <summary>SO_REUSEPORT on listeners.</summary>
-    public required bool SocketReusePort { get; init; }
-
-    /// <summary>SO_REUSEADDR on listeners.</summary>
-    public required bool SocketReuseAddress { get; init; }
-
     /// <summary>Histograms per RPC as well.</summary>
     public required bool ExtensiveMetrics { get; init; }
 

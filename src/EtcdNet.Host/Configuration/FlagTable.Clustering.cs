@@ -14,7 +14,7 @@ public static partial class FlagTable
             "Text that goes into the ids of a new cluster, so that clusters cannot be confused."),
         new("advertise-client-urls", FlagKind.Urls, "http://localhost:2379", FlagGroup.Clustering, FlagStatus.Built,
             "URLs of this member that clients are told."),
-        new("strict-reconfig-check", FlagKind.Bool, "true", FlagGroup.Clustering, FlagStatus.Built,
+        new("strict-reconfig-check", FlagKind.Bool, "true", FlagGroup.Clustering, FlagStatus.NotYet,
             "Refuse changes of membership that would lose the quorum."),
         new("pre-vote", FlagKind.Bool, "true", FlagGroup.Clustering, FlagStatus.Built,
             "Ask for votes before an election, so that a returning member does not disturb."),

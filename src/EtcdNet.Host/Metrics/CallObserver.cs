@@ -9,12 +9,14 @@ namespace EtcdNet.Host.Metrics;
 internal sealed class CallObserver : IGrpcObserver
 {
     private readonly ServerMetrics _metrics;
+    private readonly TimeSpan _slowUnary;
     private readonly ILogger _log;
 
     public CallObserver(
-        IReadOnlyList<EtcdNet.Grpc.GrpcMethod> methods, MetricsRegistry registry, ServerMetrics metrics, bool extensive, ILogger log)
+        IReadOnlyList<EtcdNet.Grpc.GrpcMethod> methods, MetricsRegistry registry, ServerMetrics metrics, bool extensive, TimeSpan slowUnary, ILogger log)
     {
         _metrics = metrics;
+        _slowUnary = slowUnary;
         _log = log.ForContext<CallObserver>();
         var labels = methods.ToDictionary(method => method, method => new GrpcMethod(method.Service, method.Name, TypeOf(method.Kind)));
         var series = new GrpcServerMetrics(registry, labels.Values, extensive);
@@ -36,8 +38,16 @@ internal sealed class CallObserver : IGrpcObserver
         _metrics.Health.SentBytes.Add(bytes);
     }
 
-    public void CallHandled(EtcdNet.Grpc.GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed) =>
+    public void CallHandled(EtcdNet.Grpc.GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed)
+    {
         Of(method).Handled((GrpcStatus)code, elapsed);
+        if (elapsed >= _slowUnary && method.Kind == GrpcMethodKind.Unary)
+        {
+            _log.ForContext("method", method.Path).ForContext("code", code.ToString())
+                .ForContext("took", elapsed).ForContext("expected-duration", _slowUnary)
+                .Warning("request took too long");
+        }
+    }
 
     public void HandlerFailed(EtcdNet.Grpc.GrpcMethod method, Exception error) =>
         _log.ForContext("method", method.Path).Error(error, "handler failed");
