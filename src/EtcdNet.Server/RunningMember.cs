@@ -50,7 +50,7 @@ public sealed class RunningMember : IAsyncDisposable
         var ids = new RequestIdGenerator(storage.MemberId, time.GetUtcNow());
         _proposer = new Proposer(_state, _pending, ids, _loop, options.Proposals, time);
         _reads = new ReadIndexGate(ids.Next(), _state, _loop.ReadIndex, options.Proposals.RequestTimeout, time);
-        var writer = new LogWriter(storage.Log, storage.Entries, Deliver);
+        var writer = new LogWriter(storage.Log, storage.Entries, Deliver, _loop.Wake);
         Housekeeping = new Housekeeping(storage, options, writer.ReleaseBefore, OnCheckpointed, log);
         ulong committed = storage.Entries.InitialState().HardState.Commit;
         _applier = new Applier(storage.Machine, _state, _pending, _loop, Housekeeping, committed, time, log) { SlowApply = options.SlowApply };
@@ -190,7 +190,7 @@ public sealed class RunningMember : IAsyncDisposable
     private void Deliver(Message message)
     {
         if (message.To == _storage.MemberId)
-            _loop.Step(message);
+            _loop.StepLazily(message);
         else
             _loop.Transport.Send(message);
     }

@@ -21,6 +21,10 @@ internal sealed class Applier
     private readonly IHousekeeping _housekeeping;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
+    // The loop hands out no more than 1 MiB that it does not know to be applied, and may have to hear of it to go on.
+    // Whatever it has handed out is applied in two batches at most, so that one of them is larger than this if it waits.
+    private const int QuietBytesMax = 128 << 10;
+
     private readonly Mailbox<ApplierWork> _inbox = new();
     private readonly List<Message> _messages = [];
     private readonly List<Settled> _settled = [];
@@ -94,6 +98,7 @@ internal sealed class Applier
     {
         long started = _time.GetTimestamp();
         int count = 0;
+        long bytes = 0;
         ulong index = 0, term = 0;
         _machine.BeginBatch();
         foreach (Message message in _messages)
@@ -101,7 +106,10 @@ internal sealed class Applier
             IReadOnlyList<Entry> entries = message.Entries;
             count += entries.Count;
             for (int i = 0; i < entries.Count; i++)
+            {
+                bytes += entries[i].Data.Length;
                 ApplyEntry(entries[i]);
+            }
             (index, term) = (entries[^1].Index, entries[^1].Term);
         }
         _machine.EndBatch();
@@ -110,6 +118,8 @@ internal sealed class Applier
         Applied();
         foreach (Message message in _messages)
             Respond(message);
+        if (bytes > QuietBytesMax)
+            _loop.Wake();
         _messages.Clear();
         ReportCaughtUp();
         WarnWhenSlow(started, count);
@@ -169,7 +179,7 @@ internal sealed class Applier
     {
         IReadOnlyList<Message> responses = message.Responses;
         for (int i = 0; i < responses.Count; i++)
-            _loop.Step(responses[i]);
+            _loop.StepLazily(responses[i]);
     }
 
     private void ReportCaughtUp()

@@ -14,6 +14,7 @@ internal sealed class LogWriter
     private readonly Wal _wal;
     private readonly EntryLog _entries;
     private readonly Action<Message> _respond;
+    private readonly Action _responded;
     private readonly Mailbox<LogWork> _inbox = new();
     private readonly List<Entry> _toWrite = [];
     private List<LogWork> _batch = [];
@@ -21,8 +22,10 @@ internal sealed class LogWriter
     /// <param name="wal">Where to write.</param>
     /// <param name="entries">What Raft reads back; gets the entries once they are durable.</param>
     /// <param name="respond">Takes each answer when its write is durable.</param>
-    public LogWriter(Wal wal, EntryLog entries, Action<Message> respond)
+    /// <param name="responded">Called when all answers of a write are given: one wake-up is enough for them.</param>
+    public LogWriter(Wal wal, EntryLog entries, Action<Message> respond, Action responded)
     {
+        _responded = responded;
         _wal = wal;
         _entries = entries;
         _respond = respond;
@@ -65,6 +68,7 @@ internal sealed class LogWriter
         _toWrite.Clear();
         foreach (LogWork work in _batch)
             Finish(work);
+        _responded();
         return true;
     }
 

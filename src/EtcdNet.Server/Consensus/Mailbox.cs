@@ -2,24 +2,27 @@ namespace EtcdNet.Server.Consensus;
 
 /// <summary>
 /// Hands work from many threads to one. Everything that waits is taken in one go, so the cost of a wake-up is shared
-/// by the whole batch; a post to a consumer that is awake costs a short lock and nothing else.
+/// by the whole batch; a post to a consumer that is awake costs a short lock and nothing else. Work that can wait for
+/// the consumer's next turn says so (<see cref="Urgency"/>), since a wake-up costs more than most work does.
 /// </summary>
 public sealed class Mailbox<T>
 {
     private readonly object _gate = new();
     private List<T> _incoming = [];
+    private Urgency _urgency;
+    private Urgency _wakesAt;
     private bool _consumerWaits;
     private bool _closed;
 
     /// <summary>Adds one item. False after <see cref="Close"/>: the item was not taken.</summary>
-    public bool Post(T item)
+    public bool Post(T item, Urgency urgency = Urgency.Now)
     {
         lock (_gate)
         {
             if (_closed)
                 return false;
             _incoming.Add(item);
-            WakeConsumer();
+            WakeConsumer(urgency);
             return true;
         }
     }
@@ -33,7 +36,8 @@ public sealed class Mailbox<T>
                 return false;
             for (int i = 0; i < items.Count; i++)
                 _incoming.Add(items[i]);
-            WakeConsumer();
+            if (items.Count > 0)
+                WakeConsumer(Urgency.Now);
             return true;
         }
     }
@@ -50,22 +54,37 @@ public sealed class Mailbox<T>
             if (_incoming.Count == 0)
                 return false;
             (batch, _incoming) = (_incoming, batch);
+            _urgency = Urgency.Lazy;
             return true;
         }
     }
 
-    /// <summary>Waits until something is there, the time is over, or the box is closed. Consumer only. False when closed and empty.</summary>
-    public bool Wait(TimeSpan timeout)
+    /// <summary>
+    /// Waits until something of that urgency is there, the time is over, or the box is closed. Consumer only. False when
+    /// closed and empty.
+    /// </summary>
+    public bool Wait(TimeSpan timeout, Urgency wakesAt = Urgency.Soon)
     {
         lock (_gate)
         {
-            if (_incoming.Count == 0 && !_closed)
+            _wakesAt = wakesAt;
+            if (_urgency < wakesAt && !_closed)
             {
                 _consumerWaits = true;
                 Monitor.Wait(_gate, timeout);
                 _consumerWaits = false;
             }
             return _incoming.Count != 0 || !_closed;
+        }
+    }
+
+    /// <summary>Wakes the consumer for what was posted with less urgency; nothing happens when nothing waits.</summary>
+    public void Wake()
+    {
+        lock (_gate)
+        {
+            if (_incoming.Count > 0)
+                WakeConsumer(Urgency.Now);
         }
     }
 
@@ -79,9 +98,24 @@ public sealed class Mailbox<T>
         }
     }
 
-    private void WakeConsumer()
+    private void WakeConsumer(Urgency urgency)
     {
-        if (_consumerWaits)
+        if (urgency > _urgency)
+            _urgency = urgency;
+        if (_consumerWaits && urgency >= _wakesAt)
             Monitor.Pulse(_gate);
     }
+}
+
+/// <summary>What a post is worth to its consumer.</summary>
+public enum Urgency
+{
+    /// <summary>It is enough when the consumer finds it the next time that it is awake for something else.</summary>
+    Lazy,
+
+    /// <summary>Wakes a consumer that has nothing else in sight.</summary>
+    Soon,
+
+    /// <summary>Wakes the consumer.</summary>
+    Now,
 }

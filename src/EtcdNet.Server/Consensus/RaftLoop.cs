@@ -23,6 +23,7 @@ public sealed class RaftLoop
     private readonly List<ulong> _proposalIds = [];
     private List<RaftInput> _batch = [];
     private long _lastTick;
+    private int _writes;
     private bool _campaignWhenAlone;
     private bool _proposalsWereHeld;
 
@@ -57,10 +58,16 @@ public sealed class RaftLoop
     internal Action Ticked { get; set; } = static () => { };
 
     /// <summary>Queues a proposal. False when the loop has stopped.</summary>
-    internal bool Propose(ulong id, ReadOnlyMemory<byte> data) => _inbox.Post(RaftInput.Proposal(id, data));
+    internal bool Propose(ulong id, ReadOnlyMemory<byte> data) => _inbox.Post(RaftInput.Proposal(id, data), Urgency.Soon);
 
     /// <summary>Queues a message of a peer or of this member's storage threads.</summary>
     public bool Step(Message message) => _inbox.Post(RaftInput.Message(message));
+
+    /// <summary>Queues a message that may wait until the loop is awake for something else, a tick at the latest.</summary>
+    internal bool StepLazily(Message message) => _inbox.Post(RaftInput.Message(message), Urgency.Lazy);
+
+    /// <summary>Makes the loop look at what was queued lazily.</summary>
+    internal void Wake() => _inbox.Wake();
 
     /// <summary>Queues the confirmation of a read round.</summary>
     internal bool ReadIndex(ulong round) => _inbox.Post(RaftInput.ReadIndex(round));
@@ -74,7 +81,7 @@ public sealed class RaftLoop
     /// <summary>Works until <see cref="Stop"/>.</summary>
     public void Run()
     {
-        while (_inbox.Wait(UntilNextTick()))
+        while (_inbox.Wait(UntilNextTick(), WritesAlone ? Urgency.Now : Urgency.Soon))
             RunOnce();
     }
 
@@ -96,6 +103,13 @@ public sealed class RaftLoop
             PassOn(_node.Ready());
         return worked;
     }
+
+    /// <summary>
+    /// The log is being written, and nobody but the log waits for entries: a proposal could not be written before that is
+    /// done, which wakes the loop, so it is not worth a wake-up of its own, and more of them share the next write. With
+    /// other voters each proposal leaves at once, since those write at the same time.
+    /// </summary>
+    private bool WritesAlone => _writes > 0 && _state.IsOnlyVoter;
 
     private TimeSpan UntilNextTick()
     {
@@ -127,7 +141,10 @@ public sealed class RaftLoop
                 _proposalData.Add(input.Data);
                 break;
             case RaftInputKind.Message:
-                _node.Step((Message)input.Subject!);
+                var message = (Message)input.Subject!;
+                if (message.Type == MessageType.StorageAppendResp)
+                    _writes--;
+                _node.Step(message);
                 break;
             case RaftInputKind.ReadIndex:
                 byte[] context = new byte[sizeof(ulong)];
@@ -207,7 +224,11 @@ public sealed class RaftLoop
     private void Route(Message message)
     {
         if (message.To == LocalThreads.Append)
+        {
+            if (message.Responses is [.., { Type: MessageType.StorageAppendResp }])
+                _writes++;
             AppendWork(message);
+        }
         else if (message.To == LocalThreads.Apply)
             ApplyWork(message);
         else
