@@ -25,7 +25,7 @@ internal sealed class Listeners : IAsyncDisposable
 
     public Listeners(EtcdOptions options, RunningMember member, MetricsRegistry registry, ServerMetrics metrics, ILogger log)
     {
-        IReadOnlyList<GrpcMethod> methods = RpcTable.Build(member.Services);
+        IReadOnlyList<GrpcMethod> methods = new RpcTable(new CallGate(metrics, member.Status)).Build(member.Services);
         var http = new HttpEndpoints(
             new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);

@@ -10,10 +10,10 @@ namespace EtcdNet.Host.Rpc;
 /// The one list of the RPCs that are served. The gRPC endpoints and the <c>grpc_server_*</c> series are made from it;
 /// what is not in it is answered with Unimplemented.
 /// </summary>
-internal static class RpcTable
+internal sealed class RpcTable(CallGate gate)
 {
     /// <summary>The rows for the services of one member.</summary>
-    public static IReadOnlyList<GrpcMethod> Build(MemberServices services) =>
+    public IReadOnlyList<GrpcMethod> Build(MemberServices services) =>
     [
         Unary("/etcdserverpb.KV/Range", RangeRequest.Parser, services.Kv.RangeAsync),
         Unary("/etcdserverpb.KV/Put", PutRequest.Parser, services.Kv.PutAsync),
@@ -41,25 +41,25 @@ internal static class RpcTable
             HealthService.WatchAsync(request, responses, call)),
     ];
 
-    private static GrpcMethod Unary<TRequest, TResponse>(
+    private GrpcMethod Unary<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser, Func<TRequest, CallContext, ValueTask<TResponse>> handler)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
-        GrpcMethod.Unary<TRequest, TResponse>(path, parser, (request, call) => handler(request, new GrpcCallContext(call)));
+        GrpcMethod.Unary<TRequest, TResponse>(path, parser, (request, call) => handler(request, gate.Enter(call, stream: false)));
 
-    private static GrpcMethod ServerStreaming<TRequest, TResponse>(
+    private GrpcMethod ServerStreaming<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser, Func<TRequest, IResponseStream<TResponse>, CallContext, Task> handler)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
         GrpcMethod.ServerStreaming<TRequest, TResponse>(
-            path, parser, (request, call, writer) => handler(request, new ResponseStream<TResponse>(writer), new GrpcCallContext(call)));
+            path, parser, (request, call, writer) => handler(request, new ResponseStream<TResponse>(writer), gate.Enter(call, stream: true)));
 
-    private static GrpcMethod Duplex<TRequest, TResponse>(
+    private GrpcMethod Duplex<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser,
         Func<IRequestStream<TRequest>, IResponseStream<TResponse>, CallContext, Task> handler)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
         GrpcMethod.Duplex<TRequest, TResponse>(
             path, parser,
-            (reader, call, writer) => handler(new RequestStream<TRequest>(reader), new ResponseStream<TResponse>(writer), new GrpcCallContext(call)));
+            (reader, call, writer) => handler(new RequestStream<TRequest>(reader), new ResponseStream<TResponse>(writer), gate.Enter(call, stream: true)));
 }
