@@ -6,8 +6,8 @@ namespace EtcdNet.Storage.Disk;
 /// </summary>
 public sealed class DiskSpaceGuard(IDisk disk, string directory, long reserveBytes, TimeProvider time)
 {
-    /// <summary>Two log segments, the store's memory, a manifest, and as much again.</summary>
-    public const long ReserveBytesDefault = 512L << 20;
+    /// <summary>Two log segments, the store's memory, and as much again for manifests and what is under way.</summary>
+    public const long ReserveBytesDefault = 256L << 20;
 
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
     private readonly Lock _lock = new();
