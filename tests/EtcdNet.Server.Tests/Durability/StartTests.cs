@@ -1,5 +1,6 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Services;
+using EtcdNet.Storage;
 using EtcdNet.Storage.Disk;
 using EtcdNet.Storage.Faster;
 using EtcdNet.Storage.WriteAhead;
@@ -33,7 +34,7 @@ public sealed class StartTests(ITestOutputHelper output)
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         long steps = CountStepsOfFirstStart();
-        for (int round = 0; round < 4 * steps; round++)
+        for (int round = 0; round < 2 * steps; round++)
         {
             var disk = new SimDisk();
             long at = round % steps + 1;
@@ -48,6 +49,25 @@ public sealed class StartTests(ITestOutputHelper output)
             Assert.Equal(1UL, storage.Log.LastIndex);
             Assert.Equal(1UL, storage.Entries.InitialState().HardState.Commit);
         }
+    }
+
+    [Fact]
+    public void A_first_batch_of_which_only_the_entry_is_left_is_written_again()
+    {
+        var disk = new SimDisk();
+        using (MemberStore store = MemberStore.Open(disk, s_options.DataDirectory, new MemberStoreOptions { Faster = s_options.Store }))
+        {
+            store.Start(MemberIdentity.Of(s_options), static (_, _) => { });
+            store.Wal.Save(null, [MemberIdentity.FirstEntry(s_options, store.Wal.Metadata.MemberId).Entry]);
+        }
+
+        using (Open(disk))
+        {
+        }
+
+        using MemberStorage storage = Open(disk);
+        Assert.Equal(1UL, storage.Log.LastIndex);
+        Assert.Equal(1UL, storage.Entries.InitialState().HardState.Commit);
     }
 
     [Fact]
@@ -158,7 +178,7 @@ public sealed class StartTests(ITestOutputHelper output)
         {
             Open(disk).Dispose();
         }
-        catch (Exception e) when (e is DiskFailedException or Storage.DataDirectoryException)
+        catch (Exception e) when (e is DiskFailedException or DataDirectoryException)
         {
             // The planted power cut.
         }
