@@ -62,4 +62,52 @@ public sealed class MailboxTests
         box.Close();
         Assert.True(consumer.Join(TimeSpan.FromSeconds(30)));
     }
+
+    [Theory]
+    [InlineData(Urgency.Soon)]
+    [InlineData(Urgency.Now)]
+    public void What_is_less_urgent_is_taken_with_what_wakes(Urgency wakes)
+    {
+        for (int round = 0; round < 200; round++)
+        {
+            var box = new Mailbox<Urgency>();
+            List<Urgency> batch = [];
+            var consumer = new Thread(() =>
+            {
+                Assert.True(box.Wait(Timeout.InfiniteTimeSpan, wakes));
+                box.TryTakeAll(ref batch);
+            });
+            consumer.Start();
+            Urgency[] posted = [.. Enum.GetValues<Urgency>().Where(u => u < wakes), wakes];
+            foreach (Urgency urgency in posted)
+                Assert.True(box.Post(urgency, urgency));
+
+            Assert.True(consumer.Join(TimeSpan.FromSeconds(30)));
+            Assert.Equal(posted, batch);
+        }
+    }
+
+    [Fact]
+    public void A_wake_up_brings_out_what_was_posted_lazily_and_urgency_does_not_outlive_its_batch()
+    {
+        var box = new Mailbox<int>();
+        List<int> batch = [];
+        box.Post(1, Urgency.Lazy);
+        box.Wake();
+        Assert.True(box.Wait(Timeout.InfiniteTimeSpan, Urgency.Now));
+        Assert.True(box.TryTakeAll(ref batch));
+        Assert.Equal([1], batch);
+
+        box.Wake();
+        var consumer = new Thread(() =>
+        {
+            Assert.True(box.Wait(Timeout.InfiniteTimeSpan));
+            box.TryTakeAll(ref batch);
+        });
+        consumer.Start();
+        box.Post(2, Urgency.Lazy);
+        box.Post(3, Urgency.Soon);
+        Assert.True(consumer.Join(TimeSpan.FromSeconds(30)));
+        Assert.Equal([2, 3], batch);
+    }
 }
