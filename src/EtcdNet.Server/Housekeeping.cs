@@ -28,6 +28,7 @@ internal sealed class Housekeeping : IHousekeeping
     private Task<CheckpointResult>? _checkpoint;
     private ulong _checkpointIndex;
     private readonly ulong _recoveredIndex;
+    private readonly long _collectDeadBytesMin;
     private long _logBytesAtCheckpoint;
     private bool _collecting;
 
@@ -49,6 +50,9 @@ internal sealed class Housekeeping : IHousekeeping
         // What was read back counts too, or a member that is killed again and again would never make a checkpoint.
         _logBytesAtCheckpoint = -storage.UnappliedBytes;
         _recoveredIndex = storage.Log.LastIndex;
+        // A store with a small quota must get its space back as well, or it would stay full for ever.
+        long quota = options.QuotaBytes == 0 ? QuotaGuard.DefaultBytes : options.QuotaBytes;
+        _collectDeadBytesMin = quota < 0 ? options.CollectDeadBytesMin : Math.Min(options.CollectDeadBytesMin, quota / 8);
     }
 
     /// <summary>Clients that wait for a physical compaction.</summary>
@@ -102,7 +106,7 @@ internal sealed class Housekeeping : IHousekeeping
             return false;
         long size = _storage.Backend.SizeInBytes;
         long dead = size - _storage.Backend.SizeInUseInBytes;
-        _collecting = dead >= _options.CollectDeadBytesMin && dead >= size * CollectDeadShareMin
+        _collecting = dead >= _collectDeadBytesMin && dead >= size * CollectDeadShareMin
             && _storage.Backend.CollectStep(_isLive, CollectBytesPerSlice).ScannedBytes > 0;
         return _collecting;
     }
