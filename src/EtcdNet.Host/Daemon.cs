@@ -44,6 +44,12 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
         {
             return 0;
         }
+        catch (Exception error)
+        {
+            // A defect of ours: the trace is wanted.
+            _log.Fatal(error, "etcdnet failed in a way that it did not expect");
+            return 1;
+        }
     }
 
     private static bool IsExpected(Exception error) =>

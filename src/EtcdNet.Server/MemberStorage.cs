@@ -13,9 +13,9 @@ namespace EtcdNet.Server;
 /// <summary>What a member has on disk, recovered: the locked directory, the log, and the state machine over its backend.</summary>
 internal sealed class MemberStorage : IDisposable
 {
-    private readonly MemberStore _store;
+    private readonly MemberFiles _store;
 
-    private MemberStorage(MemberStore store, EntryLog entries, StateMachine.StateMachine machine, DiskSpaceGuard space)
+    private MemberStorage(MemberFiles store, EntryLog entries, StateMachine.StateMachine machine, DiskSpaceGuard space)
     {
         _store = store;
         Entries = entries;
@@ -51,13 +51,13 @@ internal sealed class MemberStorage : IDisposable
     /// <summary>Opens the directory and brings back what was in it; nothing is written before that has succeeded.</summary>
     public static MemberStorage Open(MemberOptions options, IDisk disk, TimeProvider time, ILogger log, IWalObserver? walObserver)
     {
-        var storeOptions = new MemberStoreOptions
+        var storeOptions = new MemberFilesOptions
         {
             CatchUpEntries = options.CatchUpEntries,
             Faster = options.Store,
             Wal = new WalOptions { UnsafeNoSync = options.UnsafeNoSync, Observer = walObserver },
         };
-        MemberStore store = MemberStore.Open(disk, options.DataDirectory, storeOptions);
+        MemberFiles store = MemberFiles.Open(disk, options.DataDirectory, storeOptions);
         try
         {
             StateMachine.StateMachine machine = Recover(store, options, time, log);
@@ -74,7 +74,7 @@ internal sealed class MemberStorage : IDisposable
 
     public void Dispose() => _store.Dispose();
 
-    private static StateMachine.StateMachine Recover(MemberStore store, MemberOptions options, TimeProvider time, ILogger log)
+    private static StateMachine.StateMachine Recover(MemberFiles store, MemberOptions options, TimeProvider time, ILogger log)
     {
         long started = time.GetTimestamp();
         StateMachine.StateMachine? machine = null;
@@ -108,7 +108,7 @@ internal sealed class MemberStorage : IDisposable
 
     // The commit index is written with the first entry, behind it. Without it that batch was torn by a power cut, and the
     // entry that may be left of it would never be applied: nobody votes yet.
-    private static bool IsUnfounded(MemberStore store, StateMachine.StateMachine machine) =>
+    private static bool IsUnfounded(MemberFiles store, StateMachine.StateMachine machine) =>
         machine.ConsistentIndex == 0 && store.Wal.HardState.Commit == 0;
 
     /// <summary>The first entry of a new cluster of one; a start that was interrupted before it begins again here.</summary>

@@ -15,15 +15,15 @@ namespace EtcdNet.Storage.Tests;
 /// </summary>
 internal sealed class ToyMember : IDisposable
 {
-    internal static readonly MemberStoreOptions KillOptions = OptionsOf(1 << 20);
-    internal static readonly MemberStoreOptions SimOptions = OptionsOf(64 << 10);
+    internal static readonly MemberFilesOptions KillOptions = OptionsOf(1 << 20);
+    internal static readonly MemberFilesOptions SimOptions = OptionsOf(64 << 10);
     internal static readonly WalMetadata Identity = new(7, 9);
     private readonly HashSet<Revision> _known = [];
     private ulong _sum;
 
-    internal ToyMember(IDisk disk, string directory, MemberStoreOptions options)
+    internal ToyMember(IDisk disk, string directory, MemberFilesOptions options)
     {
-        Store = MemberStore.Open(disk, directory, options);
+        Store = MemberFiles.Open(disk, directory, options);
         try
         {
             Store.Start(Identity, Load);
@@ -40,7 +40,7 @@ internal sealed class ToyMember : IDisposable
         }
     }
 
-    internal MemberStore Store { get; }
+    internal MemberFiles Store { get; }
 
     internal ulong LastIndex => Store.Wal.LastIndex;
 
@@ -82,7 +82,7 @@ internal sealed class ToyMember : IDisposable
         }
     }
 
-    private static MemberStoreOptions OptionsOf(int segmentBytes) => new()
+    private static MemberFilesOptions OptionsOf(int segmentBytes) => new()
     {
         CatchUpEntries = 5,
         Wal = new WalOptions { SegmentBytes = segmentBytes, PrepareAhead = false },

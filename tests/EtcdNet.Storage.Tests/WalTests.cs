@@ -172,7 +172,7 @@ public sealed class WalTests(ITestOutputHelper output)
 
         SimDisk withoutFirst = disk.Clone();
         withoutFirst.Lose(Path.Combine(Directory, names[0]));
-        Assert.True(Wal.Read(withoutFirst, Directory).FirstIndex > 1); // looks like a released one; MemberStore refuses the gap
+        Assert.True(Wal.Read(withoutFirst, Directory).FirstIndex > 1); // looks like a released one; MemberFiles refuses the gap
         SimDisk empty = disk.Clone();
         foreach (string name in names)
             empty.Lose(Path.Combine(Directory, name));

@@ -55,7 +55,7 @@ public sealed class StartTests(ITestOutputHelper output)
     public void A_first_batch_of_which_only_the_entry_is_left_is_written_again()
     {
         var disk = new SimDisk();
-        using (MemberStore store = MemberStore.Open(disk, s_options.DataDirectory, new MemberStoreOptions { Faster = s_options.Store }))
+        using (MemberFiles store = MemberFiles.Open(disk, s_options.DataDirectory, new MemberFilesOptions { Faster = s_options.Store }))
         {
             store.Start(MemberIdentity.Of(s_options), static (_, _) => { });
             store.Wal.Save(null, [MemberIdentity.FirstEntry(s_options, store.Wal.Metadata.MemberId).Entry]);

@@ -22,7 +22,7 @@ internal sealed class Life : IDisposable
 
     internal Life(IDisk disk)
     {
-        Store = MemberStore.Open(disk, Data, new MemberStoreOptions
+        Store = MemberFiles.Open(disk, Data, new MemberFilesOptions
         {
             CatchUpEntries = 5,
             Wal = new WalOptions { SegmentBytes = 6 << 20, PrepareAhead = false },
@@ -41,7 +41,7 @@ internal sealed class Life : IDisposable
         }
     }
 
-    internal MemberStore Store { get; }
+    internal MemberFiles Store { get; }
 
     internal StateMachine.StateMachine Machine { get; private set; } = null!;
 

@@ -12,11 +12,11 @@ namespace EtcdNet.Storage;
 /// that reaches back to it. First <see cref="Open"/>, then <see cref="Start"/>; afterwards the parts belong to their threads
 /// (<see cref="Wal"/> to the log writer, <see cref="Backend"/> and <see cref="Checkpointer"/> to the applier).
 /// </summary>
-public sealed class MemberStore : IDisposable
+public sealed class MemberFiles : IDisposable
 {
     private readonly IDisk _disk;
     private readonly DataDirectory _directory;
-    private readonly MemberStoreOptions _options;
+    private readonly MemberFilesOptions _options;
     private readonly CheckpointStore _checkpoints;
     private readonly List<string> _problems = [];
     private Wal? _wal;
@@ -24,7 +24,7 @@ public sealed class MemberStore : IDisposable
     private FasterBackend? _backend;
     private Checkpointer? _checkpointer;
 
-    private MemberStore(IDisk disk, DataDirectory directory, MemberStoreOptions options)
+    private MemberFiles(IDisk disk, DataDirectory directory, MemberFilesOptions options)
     {
         (_disk, _directory, _options) = (disk, directory, options);
         _checkpoints = new CheckpointStore(disk, directory.Checkpoint, directory.Store);
@@ -62,12 +62,12 @@ public sealed class MemberStore : IDisposable
 
     /// <summary>Locks the directory and looks at what is there; makes it when it is missing.</summary>
     /// <exception cref="DataDirectoryException">It cannot be used.</exception>
-    public static MemberStore Open(IDisk disk, string dataDirectory, MemberStoreOptions? options = null)
+    public static MemberFiles Open(IDisk disk, string dataDirectory, MemberFilesOptions? options = null)
     {
         DataDirectory directory = DataDirectory.Open(disk, dataDirectory);
         try
         {
-            return new MemberStore(disk, directory, options ?? new MemberStoreOptions());
+            return new MemberFiles(disk, directory, options ?? new MemberFilesOptions());
         }
         catch
         {

@@ -8,7 +8,7 @@ using Xunit.Abstractions;
 namespace EtcdNet.Storage.Tests;
 
 /// <summary>Log, store and checkpoints together: repaired or refused, never silently less.</summary>
-public sealed class MemberStoreTests(ITestOutputHelper output)
+public sealed class MemberFilesTests(ITestOutputHelper output)
 {
     private const string Data = "/data";
     private const int BytesMax = 3000;

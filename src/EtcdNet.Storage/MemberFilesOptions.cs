@@ -4,7 +4,7 @@ using EtcdNet.Storage.WriteAhead;
 namespace EtcdNet.Storage;
 
 /// <summary>Settings of everything a member stores.</summary>
-public sealed record MemberStoreOptions
+public sealed record MemberFilesOptions
 {
     /// <summary>Entries kept in memory behind a checkpoint for followers that lag (etcd's --snapshot-catchup-entries: 5000).</summary>
     public ulong CatchUpEntries { get; init; } = 5000;
