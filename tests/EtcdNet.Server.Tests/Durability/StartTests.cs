@@ -71,6 +71,21 @@ public sealed class StartTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_member_without_a_key_stops_with_a_checkpoint_and_starts_from_it()
+    {
+        var disk = new SimDisk();
+        RunningMember first = await StartAsync(disk, s_options);
+        var grant = new LeaseGrantRequest { ID = 7, TTL = 1000 };
+        await first.Services.Lease.LeaseGrantAsync(grant, new CallContext());
+        await first.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60));
+
+        using MemberStorage storage = Open(disk);
+        Assert.True(storage.Machine.ConsistentIndex > 1, "the state must come from a checkpoint, not from the log");
+        Assert.True(storage.Machine.Leases.Contains(7));
+        Assert.Equal(0, storage.Machine.Store.LiveKeys);
+    }
+
+    [Fact]
     public async Task A_member_that_is_killed_again_and_again_makes_checkpoints_all_the_same()
     {
         var disk = new SimDisk();
