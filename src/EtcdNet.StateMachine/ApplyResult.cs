@@ -6,10 +6,7 @@ namespace EtcdNet.StateMachine;
 /// <summary>What an entry led to. Both null: it has no answer, or it had been applied before.</summary>
 /// <param name="Response">The answer; its header has only the revision.</param>
 /// <param name="Error">The request was refused and left no trace.</param>
-/// <param name="CompactionToWaitFor">
-/// The client asked for a physical compaction: answer it when <see cref="Mvcc.Compactor.FinishedRevision"/> has got here; 0 for at once.
-/// </param>
-public readonly record struct ApplyResult(IMessage? Response, EtcdException? Error, long CompactionToWaitFor = 0)
+public readonly record struct ApplyResult(IMessage? Response, EtcdException? Error)
 {
     /// <summary>An answer.</summary>
     public static ApplyResult Of(IMessage response) => new(response, null);

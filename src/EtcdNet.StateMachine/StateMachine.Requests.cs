@@ -90,7 +90,7 @@ public sealed partial class StateMachine
     private ApplyResult Compact(CompactionRequest request)
     {
         Store.ScheduleCompaction(request.Revision);
-        return new ApplyResult(new CompactionResponse { Header = Header() }, null, request.Physical ? request.Revision : 0);
+        return ApplyResult.Of(new CompactionResponse { Header = Header() });
     }
 
     private AlarmResponse ApplyAlarm(AlarmRequest request)

@@ -165,7 +165,7 @@ internal sealed class Progress(ulong id, ulong next, bool isLearner, Inflights i
 /// <param name="State">How entries are sent.</param>
 /// <param name="IsLearner">Does not vote.</param>
 /// <param name="IsActive">Heard of within the last election timeout.</param>
-/// <param name="IsPaused">Nothing is sent for now.</param>
+/// <param name="IsPaused">Nothing is sent until an answer comes.</param>
 /// <param name="PendingSnapshot">Index of the snapshot on its way, 0 for none.</param>
 /// <param name="Inflight">Append messages on their way.</param>
 /// <param name="IsInflightFull">No more fit.</param>

@@ -27,21 +27,6 @@ public sealed class Mailbox<T>
         }
     }
 
-    /// <summary>Adds several items in order.</summary>
-    public bool Post(IReadOnlyList<T> items)
-    {
-        lock (_gate)
-        {
-            if (_closed)
-                return false;
-            for (int i = 0; i < items.Count; i++)
-                _incoming.Add(items[i]);
-            if (items.Count > 0)
-                WakeConsumer(Urgency.Now);
-            return true;
-        }
-    }
-
     /// <summary>
     /// Swaps the waiting items into <paramref name="batch"/>, which is cleared first and becomes the next buffer.
     /// Consumer only. False when nothing waits.

@@ -14,19 +14,7 @@ public sealed partial class MvccStore
     public bool IsReferenced(Revision revision, ReadOnlySpan<byte> keyValue)
     {
         Invariant.Check(!IsPruning);
-        KeyHistory? history = Index.Find(KeyOf(keyValue));
-        if (history is null)
-            return false;
-        // Histories are short, and the newest versions are asked for most often by far.
-        for (int i = history.Count - 1; i >= 0; i--)
-        {
-            Revision known = history.At(i).Revision;
-            if (known == revision)
-                return true;
-            if (known < revision)
-                return false;
-        }
-        return false;
+        return Contains(KeyOf(keyValue), revision);
     }
 
     /// <summary>The key stands first in every record (<see cref="RecordCodec"/> writes it so).</summary>
