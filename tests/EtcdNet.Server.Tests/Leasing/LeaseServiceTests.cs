@@ -190,7 +190,8 @@ public sealed class LeaseServiceTests
             await world.Stopping.CancelAsync();
         else if (how == "client")
             await leave.CancelAsync();
-        world.Consensus.Current = world.Consensus.Current with { Leader = 0 };
+        else
+            world.Consensus.Current = world.Consensus.Current with { Leader = 0 };
         world.Seconds(3);
         var refused = await Assert.ThrowsAsync<EtcdException>(() => ended.WaitAsync(Deadline.Limit));
         Assert.Equal(text, refused.Message);
