@@ -122,9 +122,34 @@ internal sealed class LeaseWorld : IDisposable
 
     public static CallContext Context { get; } = new();
 
-    public void Seconds(double seconds) => Time.Advance(TimeSpan.FromSeconds(seconds));
+    public void Seconds(double seconds) => OutsideOfContext(() =>
+    {
+        Time.Advance(TimeSpan.FromSeconds(seconds));
+        return true;
+    });
 
-    public async Task<long> RemainingAsync(long id) =>
+    /// <summary>Asks outside of the test's synchronisation context, see <see cref="OutsideOfContext"/>.</summary>
+    public Task<long> RemainingAsync(long id) => OutsideOfContext(() => AskAsync(id));
+
+    /// <summary>
+    /// Whoever moves the clock also runs what waited for it; in the test's synchronisation context it would be queued,
+    /// and the clock could run ahead of it by any time.
+    /// </summary>
+    private static T OutsideOfContext<T>(Func<T> run)
+    {
+        SynchronizationContext? context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            return run();
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
+
+    private async Task<long> AskAsync(long id) =>
         (await Service.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = id }, Context)).TTL;
 
     public void Dispose()
