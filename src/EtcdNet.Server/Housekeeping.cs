@@ -16,6 +16,9 @@ internal sealed class Housekeeping : IHousekeeping
     private const int CompactionKeysPerSlice = 1000;
     private const long CollectBytesPerSlice = 1 << 20;
 
+    // For the next member to be added, which is new and gets a snapshot.
+    private const long AloneEntryBytesMax = 4L << 20;
+
     // Collecting rewrites what lives, so it waits until there is enough to gain, and stops when there is little left.
     private const double CollectDeadShareMin = 0.3;
 
@@ -132,11 +135,17 @@ internal sealed class Housekeeping : IHousekeeping
             result.Checkpoint.Image.AppliedIndex, result.Checkpoint.Image.Revision, result.LowestNeededIndex, result.Duration);
     }
 
-    /// <summary>Keeps in memory what a follower that is a little behind may need, and no more.</summary>
+    /// <summary>
+    /// Keeps in memory what a follower that is a little behind may need, and no more: by number as etcd does, and by bytes,
+    /// since entries of 1 MiB are as good as any. A member without others keeps next to nothing.
+    /// </summary>
     private void TrimEntries()
     {
-        ulong applied = _storage.Machine.AppliedIndex;
-        if (applied > _storage.Entries.FirstIndex + _options.CatchUpEntries + _options.SnapshotCount)
-            _storage.Entries.Compact(applied - _options.CatchUpEntries);
+        StateMachine.StateMachine machine = _storage.Machine;
+        bool alone = machine.Members.Members.Count <= 1;
+        ulong entriesMax = _options.CatchUpEntries + (alone ? 0 : _options.SnapshotCount);
+        long bytesMax = alone ? AloneEntryBytesMax : _options.CatchUpBytes;
+        if (machine.AppliedIndex > _storage.Entries.FirstIndex + entriesMax || _storage.Entries.Bytes > bytesMax)
+            _storage.Entries.Trim(machine.AppliedIndex, _options.CatchUpEntries, bytesMax / 2);
     }
 }

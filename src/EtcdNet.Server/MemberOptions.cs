@@ -65,4 +65,7 @@ public sealed record MemberOptions
 
     /// <summary>Applied entries that stay in memory for a follower that is a little behind (<c>--snapshot-catchup-entries</c>).</summary>
     public ulong CatchUpEntries { get; init; } = 5000;
+
+    /// <summary>Bytes of entries that stay in memory for such a follower at most, however few entries that makes.</summary>
+    public long CatchUpBytes { get; init; } = 64L << 20;
 }
