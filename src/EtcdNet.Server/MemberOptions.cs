@@ -1,5 +1,6 @@
 using EtcdNet.Server.Consensus;
 using EtcdNet.Storage.Faster;
+using EtcdNet.Storage.WriteAhead;
 
 namespace EtcdNet.Server;
 
@@ -50,6 +51,9 @@ public sealed record MemberOptions
 
     /// <summary>Do not sync the log (<c>--unsafe-no-fsync</c>): acknowledged writes are lost with a crash of the machine.</summary>
     public bool UnsafeNoSync { get; init; }
+
+    /// <summary>Size of a file of the write-ahead log, bytes.</summary>
+    public int LogSegmentBytes { get; init; } = WalOptions.SegmentBytesDefault;
 
     /// <summary>Bytes of write-ahead log after which a checkpoint is made.</summary>
     public long CheckpointAfterBytes { get; init; } = 64L << 20;

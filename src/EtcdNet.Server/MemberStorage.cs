@@ -55,7 +55,7 @@ internal sealed class MemberStorage : IDisposable
         {
             CatchUpEntries = options.CatchUpEntries,
             Faster = options.Store,
-            Wal = new WalOptions { UnsafeNoSync = options.UnsafeNoSync, Observer = walObserver },
+            Wal = new WalOptions { SegmentBytes = options.LogSegmentBytes, UnsafeNoSync = options.UnsafeNoSync, Observer = walObserver },
         };
         MemberFiles store = MemberFiles.Open(disk, options.DataDirectory, storeOptions);
         try

@@ -1,4 +1,6 @@
+using EtcdNet.Storage.Checkpoints;
 using EtcdNet.Storage.Disk;
+using EtcdNet.Storage.WriteAhead;
 
 namespace EtcdNet.Storage;
 
@@ -168,7 +170,7 @@ public sealed class DataDirectory : IDisposable
         {
             string path = Path.Combine(Member, name);
             if (state == DataDirectoryMarker.State.Ready && !_disk.DirectoryExists(path))
-                throw new DataDirectoryException($"{path} is missing from a data directory that was in use; restore it from a backup or add the member anew");
+                throw new DataDirectoryException($"{path} is missing from a data directory that was in use. {DamageAdvice.Text}");
             if (!_disk.DirectoryExists(path))
                 _disk.CreateDirectoryDurably(path);
         }
@@ -176,6 +178,8 @@ public sealed class DataDirectory : IDisposable
         if (state == DataDirectoryMarker.State.Ready)
             return;
         IsNew = true;
+        if (state == DataDirectoryMarker.State.BeingMade)
+            RefuseDataUnderYoungMarker(marker);
         DataDirectoryMarker.Write(_disk, marker, DataDirectoryMarker.State.BeingMade);
         foreach (string name in s_subdirectories)
             Empty(Path.Combine(Member, name));
@@ -187,8 +191,22 @@ public sealed class DataDirectory : IDisposable
         {
             string path = Path.Combine(Member, name);
             if (_disk.DirectoryExists(path) && _disk.List(path).Count > 0)
-                throw new DataDirectoryException($"{path} holds files, but the marker {marker} is missing; the directory is damaged or not of EtcdNet, and is left as it is");
+                throw new DataDirectoryException($"{path} holds files, but the marker {marker} is missing; the directory is damaged or not of EtcdNet. {DamageAdvice.Text}");
         }
+    }
+
+    // The marker says "ready" before the first entry is written. Whoever finds entries under the other one looks at an old
+    // copy of it; to begin anew would throw away a member's data.
+    private void RefuseDataUnderYoungMarker(string marker)
+    {
+        string? found = _disk.List(Checkpoint).FirstOrDefault(name => CheckpointManifest.TryParseName(name, out _));
+        if (found is not null)
+            found = Path.Combine(Checkpoint, found);
+        else if (_disk.List(Wal).Any(name => WalSegmentHeader.TryParseName(name, out _, out _))
+            && WriteAhead.Wal.Read(_disk, Wal) is { LastIndex: > 0 } log)
+            found = $"entry {log.LastIndex} in {log.EndFile}";
+        if (found is not null)
+            throw new DataDirectoryException($"{marker} says that the directory was never ready, but there is {found}: it is damaged or an old copy. {DamageAdvice.Text}");
     }
 
     // Left by a first start that did not finish: nothing in it was ever acknowledged.

@@ -39,15 +39,16 @@ internal static class DataDirectoryMarker
         }
         catch (InvalidDataException e)
         {
-            throw new DataDirectoryException($"{path} is no marker of EtcdNet: {e.Message}", e);
+            throw new DataDirectoryException($"{path} is no marker of EtcdNet: {e.Message}. {DamageAdvice.Text}", e);
         }
 
         ReadOnlySpan<byte> fields = bytes.Length == Text.Length + 12 ? bytes.AsSpan(Text.Length) : default;
         if (fields.IsEmpty || BinaryPrimitives.ReadUInt32LittleEndian(fields[8..]) != Crc32C.Compute(bytes.AsSpan(0, bytes.Length - 4)))
-            throw new DataDirectoryException($"{path} is damaged or not of EtcdNet; the directory is left as it is");
+            throw new DataDirectoryException($"{path} ({bytes.Length} bytes) is damaged or not of EtcdNet: its checksum does not match. {DamageAdvice.Text}");
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(fields);
         if (version != Version)
-            throw new DataDirectoryException($"{path} says format version {version}; this program knows version {Version} only. Use the release that wrote it");
-        return (State)BinaryPrimitives.ReadUInt32LittleEndian(fields[4..]);
+            throw new DataDirectoryException($"{path} says format version {version}; this program knows version {Version} only. {DamageAdvice.OtherVersion}");
+        var state = (State)BinaryPrimitives.ReadUInt32LittleEndian(fields[4..]);
+        return state is State.BeingMade or State.Ready ? state : throw new DataDirectoryException($"{path} says {state}, which no release writes. {DamageAdvice.Text}");
     }
 }

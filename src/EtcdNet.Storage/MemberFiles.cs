@@ -21,6 +21,7 @@ public sealed class MemberFiles : IDisposable
     private readonly List<string> _problems = [];
     private Wal? _wal;
     private WalContents? _contents;
+    private (ulong From, WalReader Reader)? _read;
     private FasterBackend? _backend;
     private Checkpointer? _checkpointer;
 
@@ -87,12 +88,16 @@ public sealed class MemberFiles : IDisposable
         {
             WalMetadata metadata = identity ?? throw new InvalidOperationException("a new member needs an identity");
             _wal = Wal.Create(_disk, _directory.Wal, metadata, _options.Wal);
-            _contents = new WalContents { Metadata = metadata, HardState = default, Entries = [], FirstIndex = 1, TornBytes = 0 };
+            _contents = new WalContents { Metadata = metadata, HardState = default, Entries = [], FirstIndex = 1, TornBytes = 0, EndFile = _directory.Wal, EndOffset = 0 };
             StartEmpty(load);
             _directory.CompleteInitialisation();
             return;
         }
 
+        ReadLog(_checkpoints.Candidates.Count > 0 ? _checkpoints.Candidates[0].Image.AppliedIndex : 0);
+        if (_read?.Reader.Problem is { } problem)
+            _problems.Add(problem);
+        RefuseShortLog();
         if (!_checkpoints.Candidates.Any(candidate => TryStart(candidate, load)))
             StartFromLogAlone(load);
         if (identity is { } expected && expected != Contents.Metadata)
@@ -123,7 +128,7 @@ public sealed class MemberFiles : IDisposable
         lock (_checkpoints) // a checkpoint of the running store may be in the background
             (generation, directory) = _checkpoints.NewGeneration();
         FasterBackend backend = FasterBackend.Create(_disk, directory, _options.Faster);
-        return new IncomingStore(backend, new Checkpointer(_checkpoints, backend, generation));
+        return new IncomingStore(backend, new Checkpointer(_checkpoints, backend, generation, isInstall: true));
     }
 
     /// <summary>
@@ -169,7 +174,7 @@ public sealed class MemberFiles : IDisposable
             return false;
         }
 
-        OpenLog(checkpoint.Image.AppliedIndex);
+        ReadLog(checkpoint.Image.AppliedIndex);
         if (MisfitOf(checkpoint) is { } misfit)
         {
             backend.Dispose();
@@ -177,6 +182,7 @@ public sealed class MemberFiles : IDisposable
             return false;
         }
 
+        OpenLog();
         _checkpoints.Accept(checkpoint);
         Recovered = checkpoint;
         Adopt(backend, checkpoint.Generation);
@@ -187,7 +193,7 @@ public sealed class MemberFiles : IDisposable
     {
         (ulong index, ulong term) = (checkpoint.Image.AppliedIndex, checkpoint.Image.AppliedTerm);
         if (index > Contents.LastIndex)
-            return $"it contains entry {index}, but the log ends at {Contents.LastIndex}";
+            return $"it is a leader's snapshot of entry {index} whose install did not finish; the log ends at {Contents.LastIndex}";
         if (index + 1 < Contents.FirstIndex)
             return $"it ends at entry {index}, but the log begins at {Contents.FirstIndex}";
         if (index >= Contents.FirstIndex && Contents.Entries[(int)(index - Contents.FirstIndex)].Term != term)
@@ -197,15 +203,15 @@ public sealed class MemberFiles : IDisposable
 
     private void StartFromLogAlone(StateLoader load)
     {
-        OpenLog(0);
+        ReadLog(0);
         if (Contents.FirstIndex != 1)
         {
             throw new DataDirectoryException(
                 $"{_directory.Root} cannot be started: no checkpoint is usable and the log begins at entry {Contents.FirstIndex}. "
-                + string.Join("; ", _problems.DefaultIfEmpty("there is no checkpoint"))
-                + ". Nothing was removed. Restore a snapshot, or remove the member from the cluster and add it again with an empty directory");
+                + string.Join("; ", _problems.DefaultIfEmpty($"there is no checkpoint in {_directory.Checkpoint}")) + ". " + DamageAdvice.Text);
         }
 
+        OpenLog();
         _checkpoints.AcceptNone();
         StartEmpty(load);
     }
@@ -222,11 +228,35 @@ public sealed class MemberFiles : IDisposable
     private void Adopt(FasterBackend backend, ulong generation) =>
         (_backend, _checkpointer) = (backend, new Checkpointer(_checkpoints, backend, generation));
 
-    private void OpenLog(ulong appliedIndex)
+    // What a checkpoint contains was in the log and on the disk before: an end before it is a loss, whatever caused it.
+    private void RefuseShortLog()
     {
-        _wal?.Dispose();
+        foreach (Checkpoint checkpoint in _checkpoints.Candidates)
+        {
+            ulong index = checkpoint.Image.AppliedIndex;
+            if (index > Contents.LastIndex && !checkpoint.IsInstall)
+            {
+                string manifest = Path.Combine(_directory.Checkpoint, CheckpointManifest.FileName(checkpoint.Sequence));
+                throw new WalDamagedException(Contents.EndFile, Contents.EndOffset, $"the log ends at entry {Contents.LastIndex}, but checkpoint {manifest} contains entry {index}");
+            }
+        }
+    }
+
+    // Nothing is changed by it. Entries that the checkpoint contains are checked but mostly not kept.
+    private void ReadLog(ulong appliedIndex)
+    {
         ulong from = appliedIndex > _options.CatchUpEntries ? appliedIndex - _options.CatchUpEntries : 1;
-        (_wal, _contents) = Wal.Open(_disk, _directory.Wal, from, _options.Wal);
+        if (_read is { } known && known.From == from)
+            return;
+        var reader = new WalReader(_disk, _directory.Wal, from);
+        _contents = reader.ReadAll();
+        _read = (from, reader);
+    }
+
+    private void OpenLog()
+    {
+        _wal = Wal.Resume(_disk, _directory.Wal, _read!.Value.Reader, Contents, _options.Wal);
+        _read = null;
     }
 }
 

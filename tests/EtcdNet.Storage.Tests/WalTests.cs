@@ -82,15 +82,21 @@ public sealed class WalTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Cut_at_every_byte_it_keeps_a_beginning_or_refuses()
+    public void Cut_at_every_byte_it_refuses_or_keeps_a_beginning_when_the_mark_is_gone_too()
     {
         SimDisk disk = SmallLog(out string last, clean: false);
+        SimDisk marked = disk.Clone();
+        disk.Lose(Path.Combine(Directory, "synced"));
         byte[] whole = disk.Bytes(last);
         int used = Array.FindLastIndex(whole, b => b != 0) + 1;
         WalContents full = Wal.Read(disk, Directory);
         int kept = 0;
         for (int cut = 0; cut <= used; cut++)
         {
+            SimDisk withMark = marked.Clone();
+            withMark.Corrupt(last, bytes => bytes.AsSpan(cut).Clear());
+            bool changed = whole.AsSpan(cut).ContainsAnyExcept((byte)0);
+            Assert.True(TryRead(withMark, out _) != changed, $"the log was wiped out from byte {cut} of {used} on and nobody noticed");
             SimDisk copy = disk.Clone();
             copy.Corrupt(last, bytes => bytes.AsSpan(cut).Clear());
             if (TryRead(copy, out WalContents? contents))
@@ -104,11 +110,12 @@ public sealed class WalTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Every_flipped_byte_is_noticed_or_only_takes_the_last_batch()
+    public void Every_flipped_byte_is_noticed_or_only_takes_the_last_batch_when_the_mark_is_gone_too()
     {
-        SimDisk disk = SmallLog(out string last, clean: false);
+        SimDisk disk = SmallLog(out _, clean: false);
+        disk.Lose(Path.Combine(Directory, "synced"));
         WalContents full = Wal.Read(disk, Directory);
-        foreach (string path in disk.List(Directory).Select(name => Path.Combine(Directory, name)))
+        foreach (string path in Segments(disk))
         {
             int used = Array.FindLastIndex(disk.Bytes(path), b => b != 0) + 1;
             for (int at = 0; at < used; at++)
@@ -145,7 +152,7 @@ public sealed class WalTests(ITestOutputHelper output)
     public void Zeroed_sectors_in_the_middle_refuse()
     {
         SimDisk disk = SmallLog(out _, clean: true);
-        foreach (string path in disk.List(Directory).Select(name => Path.Combine(Directory, name)))
+        foreach (string path in Segments(disk))
         {
             int used = Array.FindLastIndex(disk.Bytes(path), b => b != 0) + 1;
             for (int sector = 0; sector + 512 <= used - 512; sector += 512)
@@ -161,21 +168,21 @@ public sealed class WalTests(ITestOutputHelper output)
     public void A_missing_segment_refuses()
     {
         SimDisk disk = SmallLog(out _, clean: true);
-        IReadOnlyList<string> names = disk.List(Directory);
-        Assert.True(names.Count >= 3);
-        for (int i = 1; i < names.Count; i++)
+        string[] names = Segments(disk);
+        Assert.True(names.Length >= 3);
+        for (int i = 1; i < names.Length; i++)
         {
             SimDisk copy = disk.Clone();
-            copy.Lose(Path.Combine(Directory, names[i]));
+            copy.Lose(names[i]);
             Assert.False(TryRead(copy, out _), $"segment {names[i]} is missing and nobody noticed");
         }
 
         SimDisk withoutFirst = disk.Clone();
-        withoutFirst.Lose(Path.Combine(Directory, names[0]));
+        withoutFirst.Lose(names[0]);
         Assert.True(Wal.Read(withoutFirst, Directory).FirstIndex > 1); // looks like a released one; MemberFiles refuses the gap
         SimDisk empty = disk.Clone();
         foreach (string name in names)
-            empty.Lose(Path.Combine(Directory, name));
+            empty.Lose(name);
         Assert.False(TryRead(empty, out _));
     }
 
@@ -325,9 +332,12 @@ public sealed class WalTests(ITestOutputHelper output)
             wal.Save(new HardState(1, 1, i - 1), [EntryOf(1, i, 200)]);
         if (clean)
             wal.Dispose();
-        last = Path.Combine(Directory, disk.List(Directory)[^1]);
+        last = Segments(disk)[^1];
         return disk;
     }
+
+    private static string[] Segments(SimDisk disk) =>
+        [.. disk.List(Directory).Where(name => name.EndsWith(".log", StringComparison.Ordinal)).Select(name => Path.Combine(Directory, name))];
 
     private static SimDisk NewDisk()
     {

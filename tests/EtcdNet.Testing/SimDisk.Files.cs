@@ -13,6 +13,7 @@ public sealed partial class SimDisk
         private int _length;
         private int _durableLength;
         private readonly SortedSet<int> _dirty = [];
+        private bool _shared; // with a clone: the arrays are copied before the first change
 
         internal int Length => _length;
 
@@ -27,6 +28,7 @@ public sealed partial class SimDisk
 
         internal void Write(long offset, ReadOnlySpan<byte> bytes)
         {
+            Unshare();
             if (offset + bytes.Length > _length)
                 SetLength((int)(offset + bytes.Length));
             bytes.CopyTo(_now.AsSpan((int)offset));
@@ -36,6 +38,7 @@ public sealed partial class SimDisk
 
         internal void SetLength(int length)
         {
+            Unshare();
             if (length > _now.Length)
                 Array.Resize(ref _now, Math.Max(length, Math.Min(_now.Length * 2, int.MaxValue / 2)));
             if (length < _length)
@@ -45,6 +48,7 @@ public sealed partial class SimDisk
 
         internal void Sync()
         {
+            Unshare();
             EnsureDurableRoom();
             foreach (int sector in _dirty)
                 CopySector(_now, _durable, sector);
@@ -54,6 +58,7 @@ public sealed partial class SimDisk
 
         internal void Crash(Random random, TornWrites torn)
         {
+            Unshare();
             EnsureDurableRoom();
             if (torn == TornWrites.LoseSectors)
             {
@@ -69,21 +74,34 @@ public sealed partial class SimDisk
             _length = _durableLength;
         }
 
-        internal SimFile Copy() => new()
+        internal SimFile Copy()
         {
-            _now = ToArray(), _durable = ToArray(), _length = _length, _durableLength = _length,
-        };
+            _shared = true;
+            return new SimFile { _now = _now, _durable = _now, _length = _length, _durableLength = _length, _shared = true };
+        }
 
         internal void Corrupt(Action<byte[]> change)
         {
             byte[] bytes = ToArray();
             change(bytes);
-            bytes.CopyTo(_now, 0);
-            EnsureDurableRoom();
-            bytes.CopyTo(_durable, 0);
+            Replace(bytes);
+        }
+
+        internal void Replace(byte[] bytes)
+        {
+            (_now, _durable, _shared) = ((byte[])bytes.Clone(), (byte[])bytes.Clone(), false);
+            _length = _durableLength = bytes.Length;
+            _dirty.Clear();
         }
 
         internal byte[] ToArray() => _now.AsSpan(0, _length).ToArray();
+
+        private void Unshare()
+        {
+            if (!_shared)
+                return;
+            (_now, _durable, _shared) = ((byte[])_now.Clone(), (byte[])_durable.Clone(), false);
+        }
 
         private void EnsureDurableRoom()
         {

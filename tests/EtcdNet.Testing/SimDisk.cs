@@ -83,6 +83,17 @@ public sealed partial class SimDisk : IDisk
             _names[path].Corrupt(change);
     }
 
+    /// <summary>Puts a file in place behind everybody's back, as somebody who copies files does.</summary>
+    public void Put(string path, byte[] bytes)
+    {
+        lock (_lock)
+        {
+            if (!_names.TryGetValue(path, out SimFile? file))
+                _names[path] = _durableNames[path] = file = new SimFile();
+            file.Replace(bytes);
+        }
+    }
+
     /// <summary>Removes a file behind everybody's back.</summary>
     public void Lose(string path)
     {
@@ -91,6 +102,13 @@ public sealed partial class SimDisk : IDisk
             _names.Remove(path);
             _durableNames.Remove(path);
         }
+    }
+
+    /// <summary>Paths of all files, in ordinal order.</summary>
+    public IReadOnlyList<string> Files()
+    {
+        lock (_lock)
+            return [.. _names.Keys.Order(StringComparer.Ordinal)];
     }
 
     /// <summary>Bytes of a file.</summary>

@@ -32,6 +32,12 @@ public sealed record Checkpoint
     /// <summary>Bytes of records that were not released.</summary>
     public required long LiveBytes { get; init; }
 
+    /// <summary>
+    /// It came from the leader: it is durable before the log says that it starts anew behind it, and may therefore be ahead
+    /// of a log whose member was stopped in between. Any other checkpoint ahead of the log means that the log has lost something.
+    /// </summary>
+    public bool IsInstall { get; init; }
+
     /// <summary>CRC-32C register of every page from the one of <see cref="BeginAddress"/> to the one of <see cref="TailAddress"/>.</summary>
     public required IReadOnlyList<uint> PageSums { get; init; }
 }

@@ -12,6 +12,7 @@ internal static class CheckpointManifest
     private const ulong Magic = 0x504b434e74654374;
     private const uint Version = 1;
     private const int FixedBytes = 128;
+    private const byte InstallFlag = 1;
 
     internal static string FileName(ulong sequence) => string.Create(CultureInfo.InvariantCulture, $"{sequence:x16}{Suffix}");
 
@@ -29,7 +30,8 @@ internal static class CheckpointManifest
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(8), Version);
         BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(12), (ushort)checkpoint.PageBits);
-        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(14), (ushort)checkpoint.SegmentBits);
+        bytes[14] = (byte)checkpoint.SegmentBits;
+        bytes[15] = checkpoint.IsInstall ? InstallFlag : (byte)0;
         ReadOnlySpan<ulong> words =
         [
             checkpoint.Sequence, checkpoint.Generation, (ulong)checkpoint.BeginAddress, (ulong)checkpoint.TailAddress,
@@ -80,7 +82,8 @@ internal static class CheckpointManifest
             TailAddress = (long)words[3],
             LiveBytes = (long)words[4],
             PageBits = BinaryPrimitives.ReadUInt16LittleEndian(bytes[12..]),
-            SegmentBits = BinaryPrimitives.ReadUInt16LittleEndian(bytes[14..]),
+            SegmentBits = bytes[14],
+            IsInstall = (bytes[15] & InstallFlag) != 0,
             PageSums = sums,
             Image = new StateImage(words[5], words[6], (long)words[7], (long)words[8], (long)words[9], (long)words[10], words[11], small),
         };

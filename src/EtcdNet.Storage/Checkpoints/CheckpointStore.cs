@@ -150,7 +150,7 @@ public sealed class CheckpointStore
                 return;
             }
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or InvalidDataException)
         {
             problem = e.Message;
         }

@@ -19,15 +19,17 @@ public sealed class Checkpointer : IDisposable
     private readonly FasterBackend _backend;
     private readonly ulong _generation;
     private readonly StoreVerifier _verifier;
+    private bool _isInstall;
     private Task _running = Task.CompletedTask;
 
     /// <summary>Serves one open store.</summary>
     /// <param name="checkpoints">Where manifests are kept.</param>
     /// <param name="backend">The store.</param>
     /// <param name="generation">Number of the store's directory.</param>
-    public Checkpointer(CheckpointStore checkpoints, FasterBackend backend, ulong generation)
+    /// <param name="isInstall">The first checkpoint is one that came from the leader.</param>
+    public Checkpointer(CheckpointStore checkpoints, FasterBackend backend, ulong generation, bool isInstall = false)
     {
-        (_checkpoints, _backend, _generation) = (checkpoints, backend, generation);
+        (_checkpoints, _backend, _generation, _isInstall) = (checkpoints, backend, generation, isInstall);
         _verifier = backend.TakeVerifier();
     }
 
@@ -89,7 +91,9 @@ public sealed class Checkpointer : IDisposable
                 SegmentBits = _backend.Options.SegmentBits,
                 LiveBytes = live,
                 PageSums = sums,
+                IsInstall = _isInstall,
             };
+            _isInstall = false;
             _checkpoints.Add(checkpoint);
             _checkpoints.RemoveUnneededStores(_generation);
             long needed = _checkpoints.Candidates.Where(kept => kept.Generation == _generation).Min(kept => kept.BeginAddress);

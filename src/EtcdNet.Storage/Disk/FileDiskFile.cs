@@ -17,7 +17,7 @@ internal sealed class FileDiskFile(FileDisk disk, string path, SafeFileHandle ha
         int total = 0;
         while (total < buffer.Length)
         {
-            int read = RandomAccess.Read(handle, buffer[total..], offset + total);
+            int read = ReadSome(buffer[total..], offset + total);
             if (read == 0)
                 break;
             total += read;
@@ -75,6 +75,18 @@ internal sealed class FileDiskFile(FileDisk disk, string path, SafeFileHandle ha
     }
 
     public void Dispose() => handle.Dispose();
+
+    private int ReadSome(Span<byte> buffer, long offset)
+    {
+        try
+        {
+            return RandomAccess.Read(handle, buffer, offset);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{path} cannot be read at offset {offset}: {e.Message}", e);
+        }
+    }
 
     // For file systems without fallocate.
     private void FillWithZeros(long length)

@@ -29,6 +29,7 @@ public sealed partial class FasterBackend
     /// <param name="isLive">Asked for every record in the slice.</param>
     /// <param name="budgetBytes">Log bytes to scan at most (at least one record is).</param>
     /// <exception cref="BackendDamagedException">A record in the slice does not match its checksum; nothing is lost.</exception>
+    /// <exception cref="StoreDamagedException">The slice cannot be read; nothing is lost.</exception>
     public CollectResult CollectStep(RecordLiveness isLive, long budgetBytes)
     {
         long begin = _store.Log.BeginAddress;
@@ -43,7 +44,7 @@ public sealed partial class FasterBackend
         _lastVerdict = null; // what was live at the last step may be dead now
         using (IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(begin, limit, ScanBufferingMode.SinglePageBuffering))
         {
-            while (next - begin < budgetBytes && iterator.GetNext(out _))
+            while (next - begin < budgetBytes && MoveNext(iterator))
             {
                 moved += MoveIfNeeded(iterator, isLive);
                 next = iterator.NextAddress;

@@ -23,7 +23,7 @@ public sealed partial class FasterBackend
         device.StartAt(0);
         return new FasterBackend(directory, options, device, store, 0)
         {
-            _verifier = new StoreVerifier(device, directory, options.PageBits, 0),
+            _verifier = new StoreVerifier(device, options.PageBits, 0),
         };
     }
 
@@ -39,27 +39,38 @@ public sealed partial class FasterBackend
         options = options with { MemoryBits = Math.Max(options.MemoryBits, options.PageBits + 2) };
         options.Validate();
         if (!disk.DirectoryExists(checkpoint.StoreDirectory))
-            throw new StoreDamagedException(checkpoint.StoreDirectory, checkpoint.BeginAddress, "the directory is missing");
+            throw new StoreDamagedException(checkpoint.StoreDirectory, 0, "the directory is missing");
         var device = new StoreDevice(disk, checkpoint.StoreDirectory, checkpoint.SegmentBits);
         try
         {
-            var verifier = new StoreVerifier(device, checkpoint.StoreDirectory, checkpoint.PageBits, checkpoint.BeginAddress);
-            if (!verifier.Extend(checkpoint.BeginAddress, checkpoint.TailAddress).AsSpan().SequenceEqual(checkpoint.PageSums.ToArray()))
-                throw new StoreDamagedException(checkpoint.StoreDirectory, checkpoint.BeginAddress, "the sums of its pages are not those of the manifest");
+            var verifier = new StoreVerifier(device, checkpoint.PageBits, checkpoint.BeginAddress);
+            CompareSums(device, checkpoint, verifier.Extend(checkpoint.BeginAddress, checkpoint.TailAddress, learn: true));
             long wanted = Math.Max(options.IndexBytes, IndexBytesPerRecord * checkpoint.Image.RecordCount * 3 / 2);
             var manager = new NoCheckpointManager();
             FasterKV<RevisionKey, SpanByte> store = Build(options, device, (long)BitOperations.RoundUpToPowerOf2((ulong)wanted), manager);
             device.StartAt(checkpoint.TailAddress);
             if (checkpoint.TailAddress > store.Log.TailAddress)
                 store.Recover(default, manager.Offer(checkpoint.BeginAddress, checkpoint.TailAddress));
+            if (StoreDevice.TakeReadFailure() is { } failure)
+                throw failure;
             if (store.Log.TailAddress != checkpoint.TailAddress || store.Log.BeginAddress != checkpoint.BeginAddress)
-                throw new StoreDamagedException(checkpoint.StoreDirectory, checkpoint.TailAddress, $"recovery ended at {store.Log.TailAddress}");
+                throw device.Damaged(checkpoint.TailAddress, $"recovery of address {checkpoint.TailAddress} ended at {store.Log.TailAddress}");
             return new FasterBackend(checkpoint.StoreDirectory, options, device, store, checkpoint.LiveBytes) { _verifier = verifier };
         }
         catch
         {
             device.Dispose();
             throw;
+        }
+    }
+
+    private static void CompareSums(StoreDevice device, Checkpoint checkpoint, uint[] found)
+    {
+        long firstPage = checkpoint.BeginAddress >> checkpoint.PageBits;
+        for (int i = 0; i < Math.Max(found.Length, checkpoint.PageSums.Count); i++)
+        {
+            if (i >= found.Length || i >= checkpoint.PageSums.Count || found[i] != checkpoint.PageSums[i])
+                throw device.Damaged((firstPage + i) << checkpoint.PageBits, $"the sum of the {1 << checkpoint.PageBits} bytes from there on is not that of the manifest");
         }
     }
 

@@ -41,6 +41,16 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     /// <inheritdoc/>
     public long SizeInUseInBytes => Interlocked.Read(ref _sizeInUse);
 
+    /// <summary>
+    /// Told once when a write of the files failed. On any thread: FASTER writes where it happens to be, and the writer may
+    /// wait for that page for ever.
+    /// </summary>
+    public Action<DiskFailedException>? WriteFailed
+    {
+        get => _device.Failed;
+        set => _device.Failed = value;
+    }
+
     /// <summary>Bytes of the files on the disk, older checkpoints' included.</summary>
     public long FileBytes => _device.FileBytes;
 
@@ -72,9 +82,15 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     {
         if (!_readers.TryTake(out StoreReader? reader))
             reader = NewReader();
-        bool found = TryReadParts(reader, revision, destination, out info, out int missing);
-        _readers.Add(reader);
-        return found || missing == 0 ? found : throw new BackendDamagedException(revision, $"part {missing} is missing");
+        try
+        {
+            bool found = TryReadParts(reader, revision, destination, out info, out int missing);
+            return found || missing == 0 ? found : throw new BackendDamagedException(revision, $"part {missing} is missing");
+        }
+        finally
+        {
+            _readers.Add(reader);
+        }
     }
 
     /// <inheritdoc/>
@@ -103,7 +119,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         using StoreReader reader = NewReader();
         var assembled = new ArrayBufferWriter<byte>();
         using IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(_store.Log.BeginAddress, _store.Log.TailAddress);
-        while (iterator.GetNext(out _))
+        while (MoveNext(iterator))
         {
             RevisionKey key = iterator.GetKey();
             if (key.Part != 0)
@@ -131,6 +147,13 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
             reader.Dispose();
         _store.Dispose();
         _device.Dispose();
+    }
+
+    // A page that cannot be read looks empty to FASTER.
+    private static bool MoveNext(IFasterScanIterator<RevisionKey, SpanByte> iterator)
+    {
+        bool moved = iterator.GetNext(out _);
+        return StoreDevice.TakeReadFailure() is { } failure ? throw failure : moved;
     }
 
     private static void ThrowIfInvalid(ReadOnlySpan<byte> stored, Revision revision, int part)
@@ -189,11 +212,15 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         do
         {
             begin = _store.Log.BeginAddress;
+            StoreDevice.TakeReadFailure();
             if (reader.Read(new RevisionKey(revision, part)))
             {
                 ThrowIfInvalid(reader.Sink.Bytes, revision, part);
                 return true;
             }
+
+            if (StoreDevice.TakeReadFailure() is { } failure)
+                throw new BackendDamagedException(revision, failure.Message);
         }
         while (begin != _store.Log.BeginAddress);
         return false;

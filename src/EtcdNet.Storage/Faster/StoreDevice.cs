@@ -16,10 +16,16 @@ internal sealed class StoreDevice : StorageDeviceBase
     private readonly IDisk _disk;
     private readonly string _directory;
     private readonly ConcurrentDictionary<int, IDiskFile> _files = new();
+    private readonly SectorSums _sums;
+    private readonly Lock _writing = new();
     private readonly HashSet<int> _dirty = [];
     private readonly Lock _lock = new();
     private readonly WrittenRanges _written = new();
     private DiskFailedException? _failure;
+
+    // FASTER cannot be told of a read that failed; whoever made it call here asks afterwards. All its reads end in the call.
+    [ThreadStatic]
+    private static StoreDamagedException? t_readFailure;
     private int _firstKept;
     private bool _namesDirty;
 
@@ -27,11 +33,15 @@ internal sealed class StoreDevice : StorageDeviceBase
         : base(Path.Combine(directory, "log"), Sector, Devices.CAPACITY_UNSPECIFIED)
     {
         (_disk, _directory, SegmentBits) = (disk, directory, segmentBits);
+        _sums = new SectorSums(segmentBits, Sector);
         foreach (string name in disk.List(directory))
         {
             if (TryParse(name, out int segment))
                 _files[segment] = disk.Open(Path.Combine(directory, name), DiskOpenMode.ReadWrite);
         }
+
+        // Left by a process that was killed, names may be visible and yet not on the disk.
+        _namesDirty = !_files.IsEmpty;
     }
 
     internal int SegmentBits { get; }
@@ -41,6 +51,9 @@ internal sealed class StoreDevice : StorageDeviceBase
     /// room for records that are not there yet; only what is below this address counts as written.
     /// </summary>
     internal Func<long> FinalUntil { get; set; } = static () => 0;
+
+    /// <summary>Told once, on whatever thread it happens, that a write failed: the writer may be waiting for it in vain.</summary>
+    internal Action<DiskFailedException>? Failed { get; set; }
 
     /// <summary>Everything below this address was handed to the disk in its final form.</summary>
     internal long WrittenUntil => _written.Until;
@@ -58,13 +71,20 @@ internal sealed class StoreDevice : StorageDeviceBase
     {
         long start = ((long)segmentId << SegmentBits) + (long)destinationAddress;
         long final = Math.Min(start + numBytesToWrite, FinalUntil()); // asked before the bytes are taken
+        var bytes = new ReadOnlySpan<byte>((void*)sourceAddress, (int)numBytesToWrite);
         try
         {
-            FileForWriting(segmentId).Write((long)destinationAddress, new ReadOnlySpan<byte>((void*)sourceAddress, (int)numBytesToWrite));
+            IDiskFile file = FileForWriting(segmentId);
+            lock (_writing)
+            {
+                file.Write((long)destinationAddress, bytes);
+                _sums.Note(segmentId, (long)destinationAddress, bytes);
+            }
         }
         catch (DiskFailedException e)
         {
-            Volatile.Write(ref _failure, e);
+            if (Interlocked.CompareExchange(ref _failure, e, null) is null)
+                Failed?.Invoke(e);
             throw;
         }
 
@@ -78,12 +98,30 @@ internal sealed class StoreDevice : StorageDeviceBase
     public override unsafe void ReadAsync(
         int segmentId, ulong sourceAddress, IntPtr destinationAddress, uint readLength, DeviceIOCompletionCallback callback, object context)
     {
-        var target = new Span<byte>((void*)destinationAddress, (int)readLength);
-        // FASTER guesses lengths and reads beyond the end; and a reader may come late for a file that was collected. It
-        // sees zeros then, finds no record, and looks again.
-        target[Read(segmentId, (long)sourceAddress, target)..].Clear();
+        ReadProven(segmentId, (long)sourceAddress, new Span<byte>((void*)destinationAddress, (int)readLength));
         callback(0, readLength, context);
     }
+
+    /// <summary>
+    /// What went wrong first with reads of this thread since the last call; null when nothing did. In the place of what
+    /// could not be read FASTER saw zeros.
+    /// </summary>
+    internal static StoreDamagedException? TakeReadFailure()
+    {
+        StoreDamagedException? failure = t_readFailure;
+        t_readFailure = null;
+        return failure;
+    }
+
+    /// <summary>Takes what a start has verified as what is written.</summary>
+    /// <param name="address">Start of a sector.</param>
+    /// <param name="bytes">Whole sectors.</param>
+    internal void Learn(long address, ReadOnlySpan<byte> bytes) =>
+        _sums.Note((int)(address >> SegmentBits), address & ((1L << SegmentBits) - 1), bytes);
+
+    /// <summary>An exception that names the file of an address.</summary>
+    internal StoreDamagedException Damaged(long address, string found) =>
+        new(PathOf((int)(address >> SegmentBits)), address & ((1L << SegmentBits) - 1), found);
 
     /// <summary>A write failed on whatever thread FASTER did it: nobody may wait for that page.</summary>
     internal void ThrowIfFailed()
@@ -126,8 +164,9 @@ internal sealed class StoreDevice : StorageDeviceBase
         {
             if (segment >= first || !_files.TryRemove(segment, out _))
                 continue;
+            _sums.Forget(segment); // first: a reader that finds the file closed must not compare nothing with it
             file.Dispose();
-            _disk.Delete(Path.Combine(_directory, SegmentName(segment)));
+            _disk.Delete(PathOf(segment));
             removed = true;
         }
 
@@ -136,8 +175,18 @@ internal sealed class StoreDevice : StorageDeviceBase
     }
 
     /// <summary>Reads by address, for checks that do not go through FASTER.</summary>
-    internal int ReadAt(long address, Span<byte> target) =>
-        Read((int)(address >> SegmentBits), address & ((1L << SegmentBits) - 1), target);
+    /// <exception cref="StoreDamagedException">The disk cannot read it.</exception>
+    internal int ReadAt(long address, Span<byte> target)
+    {
+        try
+        {
+            return Read((int)(address >> SegmentBits), address & ((1L << SegmentBits) - 1), target);
+        }
+        catch (IOException e)
+        {
+            throw Damaged(address, e.Message);
+        }
+    }
 
     // Files are removed by us alone: what FASTER thinks is over may still be needed by a checkpoint.
     public override void RemoveSegmentAsync(int segment, AsyncCallback callback, IAsyncResult result) => callback(result);
@@ -153,6 +202,37 @@ internal sealed class StoreDevice : StorageDeviceBase
         segment = 0;
         return name.StartsWith("log.", StringComparison.Ordinal)
             && int.TryParse(name.AsSpan(4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out segment);
+    }
+
+    private string PathOf(int segment) => Path.Combine(_directory, SegmentName(segment));
+
+    // FASTER guesses lengths and reads beyond the end; and a reader may come late for a file that was collected. It sees
+    // zeros then, finds no record, and looks again.
+    private void ReadProven(int segment, long offset, Span<byte> target)
+    {
+        long wrong = TryRead(segment, offset, target);
+        if (wrong < 0)
+            return;
+        // The read may have reached into a page that was just being written.
+        lock (_writing)
+            wrong = TryRead(segment, offset, target);
+        if (wrong >= 0)
+            t_readFailure ??= new StoreDamagedException(PathOf(segment), wrong, "it does not hold what was written there");
+    }
+
+    private long TryRead(int segment, long offset, Span<byte> target)
+    {
+        try
+        {
+            target[Read(segment, offset, target)..].Clear();
+            return _sums.Censor(segment, offset, target);
+        }
+        catch (IOException e)
+        {
+            target.Clear();
+            t_readFailure ??= new StoreDamagedException(PathOf(segment), offset, e.Message);
+            return -1;
+        }
     }
 
     private int Read(int segment, long offset, Span<byte> target)
@@ -179,7 +259,7 @@ internal sealed class StoreDevice : StorageDeviceBase
                 return file;
             if (segment < _firstKept)
                 throw new InvalidOperationException($"segment {segment} of the store was removed and is written again");
-            file = _disk.Open(Path.Combine(_directory, SegmentName(segment)), DiskOpenMode.Create);
+            file = _disk.Open(PathOf(segment), DiskOpenMode.Create);
             _files[segment] = file;
             _namesDirty = true;
             return file;

@@ -24,16 +24,15 @@ internal sealed class StoreVerifier
     private const long PassingBits = 1L << 57 | 1L << 59;
 
     private readonly StoreDevice _device;
-    private readonly string _directory;
     private readonly int _pageBits;
     private readonly List<uint> _sums = [];
     private long _firstPage;
     private long _until;
 
     /// <summary>Starts before the page of an address, with nothing summed up.</summary>
-    internal StoreVerifier(StoreDevice device, string directory, int pageBits, long begin)
+    internal StoreVerifier(StoreDevice device, int pageBits, long begin)
     {
-        (_device, _directory, _pageBits) = (device, directory, pageBits);
+        (_device, _pageBits) = (device, pageBits);
         _firstPage = begin >> pageBits;
         _until = Math.Max(FirstAddress, _firstPage << pageBits);
     }
@@ -41,9 +40,12 @@ internal sealed class StoreVerifier
     /// <summary>
     /// Reads on up to the tail of a checkpoint and forgets the sums of pages before the one of <paramref name="begin"/>.
     /// </summary>
+    /// <param name="begin">Begin of the store.</param>
+    /// <param name="tail">Where to stop.</param>
+    /// <param name="learn">At a start: what is found right is what the device has to read from now on.</param>
     /// <returns>One sum a page.</returns>
     /// <exception cref="StoreDamagedException">A record is not right or a file ends too early.</exception>
-    internal uint[] Extend(long begin, long tail)
+    internal uint[] Extend(long begin, long tail, bool learn = false)
     {
         byte[] page = ArrayPool<byte>.Shared.Rent(1 << _pageBits);
         try
@@ -51,9 +53,7 @@ internal sealed class StoreVerifier
             while (_until < tail)
             {
                 long end = Math.Min(tail, ((_until >> _pageBits) + 1) << _pageBits);
-                Span<byte> bytes = page.AsSpan(0, (int)(end - _until));
-                if (_device.ReadAt(_until, bytes) < bytes.Length)
-                    throw Damaged(_until, $"file {StoreDevice.SegmentName((int)(_until >> _device.SegmentBits))} is missing or too short");
+                Span<byte> bytes = ReadPart(page, _until, end, learn);
                 VerifyPage(bytes, _until);
                 Sum((int)((_until >> _pageBits) - _firstPage), bytes);
                 _until = end;
@@ -68,6 +68,20 @@ internal sealed class StoreVerifier
         _sums.RemoveRange(0, over);
         _firstPage += over;
         return [.. _sums];
+    }
+
+    // Whole sectors are read, since that is what the device compares later.
+    private Span<byte> ReadPart(byte[] page, long from, long end, bool learn)
+    {
+        long first = from & -StoreDevice.Sector;
+        Span<byte> sectors = page.AsSpan(0, (int)(((end + StoreDevice.Sector - 1) & -StoreDevice.Sector) - first));
+        int read = _device.ReadAt(first, sectors);
+        if (first + read < end)
+            throw _device.Damaged(first + read, "the file ends here or is missing");
+        sectors[read..].Clear();
+        if (learn)
+            _device.Learn(first, sectors);
+        return sectors[(int)(from - first)..(int)(end - first)];
     }
 
     private void Sum(int index, ReadOnlySpan<byte> bytes)
@@ -99,17 +113,15 @@ internal sealed class StoreVerifier
     private int VerifyRecord(ReadOnlySpan<byte> rest, long info, long address)
     {
         if ((info & LockBits) != 0 || (info & ValidBit) == 0 || (info & LinkMask) >= address)
-            throw Damaged(address, $"a record begins with {info:x16}");
+            throw _device.Damaged(address, $"a record begins with {info:x16}");
         if (rest.Length < HeaderBytes)
-            throw Damaged(address, "a record's header does not fit");
+            throw _device.Damaged(address, "a record's header does not fit");
         int length = BinaryPrimitives.ReadInt32LittleEndian(rest[LengthOffset..]);
         if (length < RecordCodec.HeaderBytes || length > rest.Length - HeaderBytes)
-            throw Damaged(address, $"a record claims {length} bytes");
+            throw _device.Damaged(address, $"a record claims {length} bytes");
         RevisionKey key = MemoryMarshal.Read<RevisionKey>(rest[8..]);
         if (!RecordCodec.IsValid(rest.Slice(HeaderBytes, length), key.Revision, key.Part))
-            throw Damaged(address, $"the checksum of revision {key.Revision} does not match");
+            throw _device.Damaged(address, $"the checksum of revision {key.Revision} does not match");
         return (HeaderBytes + length + 7) & ~7;
     }
-
-    private StoreDamagedException Damaged(long address, string found) => new(_directory, address, found);
 }

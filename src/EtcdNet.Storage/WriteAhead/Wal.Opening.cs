@@ -17,8 +17,9 @@ public sealed partial class Wal
         if (disk.List(directory).Count > 0)
             throw new InvalidOperationException($"{directory} is not empty, a log can not be made there");
         var maker = new WalSegmentMaker(disk, directory, options);
+        WalSyncedMark mark = WalSyncedMark.Open(disk, directory);
         (WalSegment segment, string name) = Begin(disk, directory, maker, options, metadata, default, 0, 1, null);
-        return new Wal(disk, directory, options, metadata, segment, maker, [(0, 1, name)], default, 0);
+        return new Wal(disk, directory, options, metadata, segment, maker, mark, [(0, 1, name)], default, 0);
     }
 
     /// <summary>
@@ -29,13 +30,22 @@ public sealed partial class Wal
     public static (Wal Wal, WalContents Contents) Open(IDisk disk, string directory, ulong fromIndex = 1, WalOptions? options = null)
     {
         options ??= new WalOptions();
-        RemoveTemporaries(disk, directory);
         var reader = new WalReader(disk, directory, fromIndex);
         WalContents contents = reader.ReadAll();
+        return (Resume(disk, directory, reader, contents, options), contents);
+    }
+
+    /// <summary>Goes on where a log that was read ends. The first change to the directory since its start.</summary>
+    internal static Wal Resume(IDisk disk, string directory, WalReader reader, WalContents contents, WalOptions options)
+    {
+        RemoveTemporaries(disk, directory);
+        // After a process was killed the kernel shows names and bytes that no power cut would have spared. Whatever was read
+        // counts as stored from now on, so it has to be.
+        disk.SyncDirectory(directory);
+        WalSegment segment = reader.OpenForAppend();
         var maker = new WalSegmentMaker(disk, directory, options);
-        var wal = new Wal(disk, directory, options, contents.Metadata, reader.OpenForAppend(), maker, reader.Segments,
-            contents.HardState, contents.LastIndex);
-        return (wal, contents);
+        WalSyncedMark mark = WalSyncedMark.Open(disk, directory);
+        return new Wal(disk, directory, options, contents.Metadata, segment, maker, mark, reader.Segments, contents.HardState, contents.LastIndex);
     }
 
     /// <summary>Reads and checks a log without changing anything.</summary>
@@ -61,7 +71,8 @@ public sealed partial class Wal
         int end = metadataEnd + WalFrame.SizeOf(WalRecord.HardStateBytes);
         byte[] opening = new byte[end];
         var header = new WalSegmentHeader(
-            sequence, firstIndex, WalSegment.NewSeed(), (uint)end, (uint)(previous?.End ?? 0), previous?.LastCrc ?? 0);
+            sequence, firstIndex, WalSegment.NewSeed(), (uint)end, (uint)(previous?.End ?? 0), previous?.LastCrc ?? 0,
+            (uint)options.SegmentBytes);
         header.Write(opening);
         Span<byte> frame = opening.AsSpan(WalSegmentHeader.Bytes, WalFrame.SizeOf(WalRecord.MetadataBytes));
         WalRecord.Write(frame[WalFrame.HeaderBytes..], metadata);

@@ -26,6 +26,7 @@ public sealed partial class Wal : IDisposable
     private readonly WalOptions _options;
     private readonly WalMetadata _metadata;
     private readonly WalSegmentMaker _maker;
+    private readonly WalSyncedMark _mark;
     private readonly List<(ulong Sequence, ulong FirstIndex, string Name)> _segments;
     private WalSegment _segment;
     private byte[] _buffer = new byte[BufferBytesInitial];
@@ -38,10 +39,10 @@ public sealed partial class Wal : IDisposable
 
     private Wal(
         IDisk disk, string directory, WalOptions options, WalMetadata metadata, WalSegment segment, WalSegmentMaker maker,
-        List<(ulong Sequence, ulong FirstIndex, string Name)> segments, HardState hardState, ulong lastIndex)
+        WalSyncedMark mark, List<(ulong Sequence, ulong FirstIndex, string Name)> segments, HardState hardState, ulong lastIndex)
     {
         (_disk, _directory, _options, _metadata, _segment, _maker) = (disk, directory, options, metadata, segment, maker);
-        (_segments, _hardState, _lastIndex) = (segments, hardState, lastIndex);
+        (_mark, _segments, _hardState, _lastIndex) = (mark, segments, hardState, lastIndex);
     }
 
     /// <summary>Whose log it is.</summary>
@@ -136,6 +137,7 @@ public sealed partial class Wal : IDisposable
         finally
         {
             _maker.Dispose();
+            _mark.Dispose();
             _segment.Dispose();
         }
     }
@@ -149,6 +151,8 @@ public sealed partial class Wal : IDisposable
             ReserveInBuffer(0);
             Finish(0, WalRecordType.Close);
             WriteAndSync();
+            if (!_options.UnsafeNoSync)
+                _mark.Sync();
         }
     }
 
@@ -198,6 +202,7 @@ public sealed partial class Wal : IDisposable
             long start = Stopwatch.GetTimestamp();
             _segment.Sync();
             _options.Observer?.OnSync(Stopwatch.GetTimestamp() - start, _buffered);
+            _mark.Note(new WalSyncedPlace(_segment.Header.Sequence, _segment.SyncedEnd, _segment.Header.Seed));
         }
 
         _buffered = 0;

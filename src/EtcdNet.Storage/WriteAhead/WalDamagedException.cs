@@ -1,17 +1,22 @@
 namespace EtcdNet.Storage.WriteAhead;
 
 /// <summary>
-/// The log is not what was acknowledged: something that had reached the disk is changed or missing. Starting anyway could
-/// lose an acknowledged write or a vote, so it is refused.
+/// The log is not what was acknowledged: something that had reached the disk is changed or missing, or it is of another
+/// release. Starting anyway could lose an acknowledged write or a vote, so it is refused.
 /// </summary>
-public sealed class WalDamagedException(string file, long offset, string found)
-    : Exception($"write-ahead log {file} is damaged at offset {offset}: {found}. Records that had been written completely follow or are missing, "
-        + "so this is no interrupted write. Check the disk; then restore this member's data directory from a backup, "
-        + "or remove the member from the cluster, empty its data directory and add it again so that it gets the data from the leader")
+public sealed class WalDamagedException : Exception
 {
+    /// <summary>Names the file, the place and what was found there, and says what can be done.</summary>
+    public WalDamagedException(string file, long offset, string found)
+        : base(Describe(file, offset, found)) => (File, Offset) = (file, offset);
+
     /// <summary>The file.</summary>
-    public string File { get; } = file;
+    public string File { get; }
 
     /// <summary>Where in it, in bytes.</summary>
-    public long Offset { get; } = offset;
+    public long Offset { get; }
+
+    private static string Describe(string file, long offset, string found) => found.StartsWith(WalSegmentHeader.OtherVersion, StringComparison.Ordinal)
+        ? $"write-ahead log {file} cannot be read: {found}. {DamageAdvice.OtherVersion}"
+        : $"write-ahead log {file} is damaged at offset {offset}: {found}. This is no interrupted write: what stood there had reached the disk. {DamageAdvice.Text}";
 }

@@ -17,12 +17,18 @@ internal sealed class WalReader(IDisk disk, string directory, ulong fromIndex)
     private ulong _last;
     private long _tornBytes;
     private (WalSegmentHeader Header, long Capacity, long End, uint LastCrc) _tail;
+    private WalSyncedPlace? _synced;
 
     internal List<(ulong Sequence, ulong FirstIndex, string Name)> Segments { get; } = [];
+
+    /// <summary>What is wrong with the log although nothing is lost; otherwise null.</summary>
+    internal string? Problem { get; private set; }
 
     internal WalContents ReadAll()
     {
         ListSegments();
+        _synced = WalSyncedMark.Read(disk, directory, out string? problem);
+        Problem = problem;
         _start = Math.Max(fromIndex, Segments[0].FirstIndex);
         _last = Segments[0].FirstIndex - 1;
         (WalSegmentHeader Header, string Name)? previous = null;
@@ -38,16 +44,14 @@ internal sealed class WalReader(IDisk disk, string directory, ulong fromIndex)
         return Result();
     }
 
-    /// <summary>Opens the last segment behind its last good frame; what is torn is overwritten with zeros first.</summary>
+    /// <summary>Opens the last segment behind its last good frame; what is torn is overwritten with zeros, and all of it synced.</summary>
     internal WalSegment OpenForAppend()
     {
         string path = Path.Combine(directory, Segments[^1].Name);
         IDiskFile file = disk.Open(path, DiskOpenMode.ReadWrite);
         if (_tornBytes > 0)
-        {
             file.Write(_tail.End, new byte[_tornBytes]);
-            file.Sync();
-        }
+        file.Sync();
 
         return new WalSegment(file, _tail.Header, _tail.Capacity, _tail.End, _tail.LastCrc);
     }
@@ -68,6 +72,8 @@ internal sealed class WalReader(IDisk disk, string directory, ulong fromIndex)
             Entries = _entries,
             FirstIndex = _entries.Count > 0 ? _start : _last + 1,
             TornBytes = _tornBytes,
+            EndFile = Path.Combine(directory, Segments[^1].Name),
+            EndOffset = _tail.End,
         };
     }
 
@@ -75,7 +81,7 @@ internal sealed class WalReader(IDisk disk, string directory, ulong fromIndex)
     {
         foreach (string name in disk.List(directory))
         {
-            if (name.EndsWith(DiskExtensions.TemporarySuffix, StringComparison.Ordinal))
+            if (name == WalSyncedMark.FileName || name.EndsWith(DiskExtensions.TemporarySuffix, StringComparison.Ordinal))
                 continue;
             if (!WalSegmentHeader.TryParseName(name, out ulong sequence, out ulong firstIndex))
                 throw Damaged(name, 0, "this is no file of the log");
@@ -107,6 +113,8 @@ internal sealed class WalReader(IDisk disk, string directory, ulong fromIndex)
             throw Damaged(name, 0, $"it begins at entry {header.FirstIndex}, but the one before ends at {_last}");
         using IDiskFile file = disk.Open(Path.Combine(directory, name), DiskOpenMode.Read);
         long capacity = file.Length;
+        if (header.FileBytes != 0 && capacity < header.FileBytes)
+            throw Damaged(name, capacity, $"the file ends here, but it was made with {header.FileBytes} bytes");
         window.Attach(file, capacity);
         long offset = WalSegmentHeader.Bytes;
         uint crc = 0;
@@ -141,10 +149,25 @@ internal sealed class WalReader(IDisk disk, string directory, ulong fromIndex)
             throw Damaged(name, offset, $"segment {header.Sequence + 1:x16}, which follows it, is missing");
         if (offset < header.PreambleEnd)
             throw Damaged(name, offset, "no valid record in the part that is synced before the file gets its name");
+        if (_synced is { } place)
+            CompareWithMark(place, header, name, offset);
         long syncedBefore = window.FindSyncedBehind(offset, header.Seed, out long garbageEnd);
         if (syncedBefore > offset)
             throw Damaged(name, offset, $"no valid record, although a later one says that everything before {syncedBefore} was on the disk");
         _tornBytes = Math.Max(0, garbageEnd - offset);
+    }
+
+    private void CompareWithMark(in WalSyncedPlace place, in WalSegmentHeader header, string name, long offset)
+    {
+        string mark = Path.Combine(directory, WalSyncedMark.FileName);
+        if (place.Sequence > header.Sequence)
+            throw Damaged(name, offset, $"segment {place.Sequence:x16}, which follows it, is missing ({mark} says that it was written to)");
+        if (place.Sequence < header.Sequence)
+            return;
+        if (place.Seed != header.Seed)
+            throw Damaged(name, 0, $"{mark} belongs to another file of this name");
+        if (place.End > offset)
+            throw Damaged(name, offset, $"no valid record, although {mark} says that everything before {place.End} was on the disk");
     }
 
     private void Accept(string name, long offset, WalRecordType type, ReadOnlySpan<byte> payload)

@@ -13,12 +13,14 @@ namespace EtcdNet.Storage.WriteAhead;
 /// <param name="PreambleEnd">Where the opening frames end; they can never be torn.</param>
 /// <param name="PreviousEnd">Where the segment before ends (without its seal); 0 for the first.</param>
 /// <param name="PreviousCrc">CRC of the last frame there.</param>
+/// <param name="FileBytes">Size the file was made with and never loses; 0 in files of before this was noted.</param>
 internal readonly record struct WalSegmentHeader(
-    ulong Sequence, ulong FirstIndex, uint Seed, uint PreambleEnd, uint PreviousEnd, uint PreviousCrc)
+    ulong Sequence, ulong FirstIndex, uint Seed, uint PreambleEnd, uint PreviousEnd, uint PreviousCrc, uint FileBytes)
 {
     internal const int Bytes = 64;
     internal const string Suffix = ".log";
     private const ulong Magic = 0x4c41577465447465; // arbitrary, and no other log format's
+    internal const string OtherVersion = "format version";
     private const uint Version = 1;
     private const int CrcOffset = Bytes - sizeof(uint);
 
@@ -43,6 +45,7 @@ internal readonly record struct WalSegmentHeader(
         BinaryPrimitives.WriteUInt32LittleEndian(target[36..], PreambleEnd);
         BinaryPrimitives.WriteUInt32LittleEndian(target[40..], PreviousEnd);
         BinaryPrimitives.WriteUInt32LittleEndian(target[44..], PreviousCrc);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[48..], FileBytes);
         BinaryPrimitives.WriteUInt32LittleEndian(target[CrcOffset..], Crc32C.Compute(target[..CrcOffset]));
     }
 
@@ -58,11 +61,12 @@ internal readonly record struct WalSegmentHeader(
             return "the header's checksum is wrong";
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(source[8..]);
         if (version != Version)
-            return $"format version {version} is not {Version}, the one this program knows";
+            return $"{OtherVersion} {version} is not {Version}, the one that this program knows";
         header = new WalSegmentHeader(
             BinaryPrimitives.ReadUInt64LittleEndian(source[16..]), BinaryPrimitives.ReadUInt64LittleEndian(source[24..]),
             BinaryPrimitives.ReadUInt32LittleEndian(source[32..]), BinaryPrimitives.ReadUInt32LittleEndian(source[36..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(source[40..]), BinaryPrimitives.ReadUInt32LittleEndian(source[44..]));
+            BinaryPrimitives.ReadUInt32LittleEndian(source[40..]), BinaryPrimitives.ReadUInt32LittleEndian(source[44..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(source[48..]));
         return null;
     }
 }

@@ -39,7 +39,8 @@ internal sealed class WalSegmentWindow : IDisposable
         for (long at = offset + 8; at < garbageEnd; at += 8)
         {
             ReadOnlySpan<byte> frame = ReadFrame(at);
-            if (!frame.IsEmpty && WalFrame.IsValid(frame, seed))
+            // What claims that bytes behind itself were synced is no frame; this spares most checksums.
+            if (!frame.IsEmpty && WalFrame.SyncedBefore(frame) <= at && WalFrame.IsValid(frame, seed))
                 synced = Math.Max(synced, WalFrame.SyncedBefore(frame));
         }
 

@@ -14,8 +14,11 @@ public sealed record WalOptions
     /// <summary>Smallest possible <see cref="SegmentBytes"/>.</summary>
     public const int SegmentBytesMin = 4096;
 
-    /// <summary>Size of one segment file. 64 MiB; tests use less. At least <see cref="SegmentBytesMin"/>.</summary>
-    public int SegmentBytes { get; init; } = 64 << 20;
+    /// <summary>Default of <see cref="SegmentBytes"/>: 64 MiB.</summary>
+    public const int SegmentBytesDefault = 64 << 20;
+
+    /// <summary>Size of one segment file. At least <see cref="SegmentBytesMin"/>.</summary>
+    public int SegmentBytes { get; init; } = SegmentBytesDefault;
 
     /// <summary>Make the next segment on a background thread when half of one is used. Off for deterministic runs.</summary>
     public bool PrepareAhead { get; init; } = true;
@@ -53,6 +56,12 @@ public sealed class WalContents
 
     /// <summary>Index of the last entry in the log.</summary>
     public ulong LastIndex => FirstIndex + (ulong)Entries.Count - 1;
+
+    /// <summary>The file that the log ends in, with its path.</summary>
+    public required string EndFile { get; init; }
+
+    /// <summary>Where in it the log ends, in bytes.</summary>
+    public required long EndOffset { get; init; }
 
     /// <summary>Bytes of an unfinished batch that were cut off the end; 0 after a clean stop.</summary>
     public required long TornBytes { get; init; }
