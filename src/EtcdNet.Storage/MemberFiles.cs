@@ -166,6 +166,7 @@ public sealed class MemberFiles : IDisposable
         {
             backend = FasterBackend.Recover(_disk, checkpoint, _options.Faster);
             load(backend, checkpoint);
+            backend.WaitUntilRecovered();
         }
         catch (Exception e) when (e is InvalidDataException or StoreDamagedException or BackendDamagedException)
         {
