@@ -196,7 +196,7 @@ internal sealed class Applier
         }
         // The proposer of this very entry still has it in parsed form; both forms are one and the same request.
         ulong id = EntryHeader.RequestId(entry.Data.Span);
-        PendingProposal? pending = id == 0 ? null : _pending.Remove(id);
+        PendingProposal? pending = id == 0 ? null : _pending.Remove(id, entry.Data.Span);
         InternalRaftRequest request = pending?.Request ?? InternalRaftRequest.Parser.ParseFrom(entry.Data.Span);
         ApplyResult result = _machine.Apply(entry.Index, entry.Term, request);
         if (pending is not null)
@@ -221,7 +221,7 @@ internal sealed class Applier
         _configuration = ConfStateChange.After(_configuration, forRaft);
         _machine.ApplyConfChange(entry.Index, entry.Term, change, ConfStateCodec.Encode(_configuration));
         _loop.ConfChangeApplied(forRaft);
-        if (change.Id != 0 && _pending.Remove(change.Id) is { } pending)
+        if (change.Id != 0 && _pending.Remove(change.Id, entry.Data.Span) is { } pending)
             _settled.Add(new Settled(pending, new ApplyResult(change, refusal?.ToException())));
     }
 

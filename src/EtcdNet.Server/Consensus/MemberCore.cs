@@ -37,7 +37,7 @@ internal sealed class MemberCore : IDisposable
         ulong committed = parts.Entries.InitialState().HardState.Commit;
         Applier = new Applier(machine, State, Pending, Loop, Housekeeping, committed, time, log) { SlowApply = settings.SlowApply };
         _outgoing = new OutgoingSnapshots(State, () => parts.Entries.FirstIndex, Applier.Run, () => parts.States.Capture(Applier.Configuration));
-        Inbox = new PeerInbox(identity.MemberId, identity.ClusterId, Loop, machine.Members, Loop.Incoming, parts.States);
+        Inbox = new PeerInbox(State, Loop, machine.Members, Loop.Incoming, parts.States);
         parts.Entries.SetSnapshotSource(_outgoing.Offer);
         Loop.Outgoing = _outgoing;
         Loop.AppendWork = Writer.Append;
@@ -47,7 +47,8 @@ internal sealed class MemberCore : IDisposable
         Loop.LeaderChanged = OnLeaderChanged;
         Writer.Install = Applier.Install;
         Applier.Applied = Reads.Applied;
-        Applier.MembersChanged = () => Loop.Transport.MembersChanged(machine.Members.Members, machine.Members.Removed);
+        Applier.MembersChanged = () => Loop.Transport.MembersChanged(
+            machine.Members.Members, [.. machine.Members.Removed.Except(Applier.Configuration.VotersOutgoing)]);
     }
 
     public ConsensusState State { get; }
