@@ -72,7 +72,7 @@ internal sealed class SimClient(World world, int number)
         member.PlanLoop(0);
         Poll();
         // Clients are less patient than members sometimes.
-        world.Schedule.After(world.Random.Next(50_000, World.RequestTimeout), () =>
+        world.Schedule.After(world.Patience, () =>
         {
             if (IsWaiting && operation == _operation)
                 End(Outcome.Unknown);

@@ -165,6 +165,8 @@ internal sealed class SimStore : IStateStore
     {
         public EntryId Id { get; } = new(image.AppliedTerm, image.AppliedIndex);
 
+        public ConfState Configuration { get; } = ConfStateCodec.Decode(machine.ConfState);
+
         public void MakeDurable()
         {
             if (!store.ForgetsReceivedState)

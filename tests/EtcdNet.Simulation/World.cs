@@ -117,6 +117,9 @@ internal sealed partial class World
         return chosen;
     }
 
+    /// <summary>How long a client waits. Without faults it is worth to wait until the member asks its leader again.</summary>
+    public long Patience => _faults ? Random.Next(50_000, RequestTimeout) : 10 * RequestTimeout;
+
     public long NewValue() => ++_lastValue;
 
     public void PollClients(SimMember member)

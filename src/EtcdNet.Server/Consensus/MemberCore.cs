@@ -27,6 +27,7 @@ internal sealed class MemberCore : IDisposable
         WalMetadata identity = parts.Wal.Metadata;
         State = new ConsensusState(identity.MemberId, identity.ClusterId);
         State.PublishConfiguration(parts.Configuration);
+        State.PublishAppliedConfiguration(parts.Configuration);
         State.PublishApplied(machine.AppliedIndex, machine.ConsistentTerm);
         Ids = new RequestIdGenerator(identity.MemberId, time.GetUtcNow());
         Loop = new RaftLoop(new RaftNode(settings.ForRaft(identity.MemberId, machine.AppliedIndex), parts.Entries), State, Pending, settings.TickInterval, time, log);

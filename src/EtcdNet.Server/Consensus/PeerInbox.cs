@@ -28,7 +28,7 @@ public sealed class PeerInbox
     /// True for a former member: it is told so instead of being heard (etcd answers it 410 Gone). One that is on its way out
     /// through a joint configuration still has its vote (Raft paper §6).
     /// </summary>
-    public bool IsRemoved(ulong id) => _members.Removed.Contains(id) && !_state.Configuration.VotersOutgoing.Contains(id);
+    public bool IsRemoved(ulong id) => _members.Removed.Contains(id) && !_state.AppliedConfiguration.VotersOutgoing.Contains(id);
 
     /// <summary>Takes a message that came from member <paramref name="peer"/>.</summary>
     /// <param name="peer">Who sent it, as far as the connection proves it.</param>
