@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EtcdNet.Simulation.Mutations;
 
 namespace EtcdNet.Simulation;
 
@@ -42,12 +43,12 @@ internal static class Runs
     }
 
     /// <summary>Runs seeds on all cores; the failures in order of their seeds.</summary>
-    public static IReadOnlyList<(int Seed, string Failure)> Many(int from, int count, long length)
+    public static IReadOnlyList<(int Seed, string Failure)> Many(int from, int count, long length, Mutation? mutation = null)
     {
         var failures = new ConcurrentBag<(int Seed, string Failure)>();
         Parallel.For(from, from + count, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed =>
         {
-            if (Run(seed, length) is { } failure)
+            if (Run(seed, length, mutation) is { } failure)
                 failures.Add((seed, failure));
         });
         return [.. failures.OrderBy(static failure => failure.Seed)];

@@ -199,6 +199,7 @@ internal sealed class SimMember
     private void OnApply(Message message)
     {
         _world.Oracle.Applied(this, message.Entries);
+        _world.Mutation.OnApply(this, message.Entries);
         Core!.Applier.Apply(message);
         PlanApplier();
     }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using EtcdNet.Raft;
 using EtcdNet.Raft.Membership;
+using EtcdNet.Simulation.Mutations;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.Testing.Simulated;
 

@@ -1,6 +1,6 @@
 using EtcdNet.Raft;
 
-namespace EtcdNet.Simulation;
+namespace EtcdNet.Simulation.Mutations;
 
 /// <summary>
 /// A deliberate bug. It comes in through seams that are there anyway (what goes to the log writer and to the network, the
@@ -8,6 +8,12 @@ namespace EtcdNet.Simulation;
 /// </summary>
 internal class Mutation
 {
+    /// <summary>What it is called on the command line; empty for none.</summary>
+    public virtual string Name => "";
+
+    /// <summary>The bug in a few words.</summary>
+    public virtual string What => "";
+
     /// <summary>No bug.</summary>
     public static Mutation None { get; } = new();
 
@@ -29,9 +35,6 @@ internal class Mutation
     /// <summary>A leader answers reads from its own state.</summary>
     public virtual bool ReadsWithoutRound => false;
 
-    /// <summary>A confirmed read does not wait until that index is applied.</summary>
-    public virtual bool ReadsBeforeApplied => false;
-
     /// <summary>Clients are answered when the leader has appended their write.</summary>
     public virtual bool AnswersBeforeCommit => false;
 
@@ -42,6 +45,11 @@ internal class Mutation
 
     /// <summary>Work on its way to the log writer.</summary>
     public virtual Message OnAppend(SimMember member, Message message) => message;
+
+    /// <summary>Entries on their way to the applier.</summary>
+    public virtual void OnApply(SimMember member, IReadOnlyList<Entry> entries)
+    {
+    }
 
     /// <summary>A message on its way out.</summary>
     public virtual Message OnSend(SimMember member, Message message) => message;
