@@ -81,6 +81,7 @@ internal sealed class Oracle(World world)
             _leaders.Add(node.Term, node.Id);
             world.Say(member, $"leads term {node.Term}, log to {node.LastIndex}, committed {node.CommitIndex}, {Describe.ConfState(node.Tracker.Configuration.ToConfState())}");
             CheckComplete(member);
+            world.Tempt(member);
         }
         else if (leader != node.Id)
         {

@@ -23,7 +23,7 @@ internal sealed class SimHousekeeping(SimMember member, MemberCore core, World w
         {
             _checkpointIndex = member.Machine.ConsistentIndex;
             ulong needed = member.Store.Checkpoint();
-            core.Writer.ReleaseBefore(world.Mutation.ReleasesTooMuch ? _checkpointIndex + 1 : needed);
+            core.Writer.ReleaseBefore(needed);
             world.Say(member, $"makes a checkpoint at entry {_checkpointIndex}, needs the log from {needed}");
         }
 

@@ -191,6 +191,8 @@ internal sealed class SimMember
     private void OnAppend(Message message)
     {
         _world.Oracle.Written(this, message);
+        if (message.Vote != 0 && message.Entries.Count == 0)
+            _world.Tempt(this);
         message = _world.Mutation.OnAppend(this, message);
         Core!.Writer.Append(message);
         PlanWriter();

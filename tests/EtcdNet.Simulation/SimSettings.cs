@@ -49,8 +49,13 @@ internal sealed record SimSettings
 
     public required int DelayMax { get; init; }
 
+    public required int LateMax { get; init; }
+
     /// <summary>Average time between two faults.</summary>
     public required int FaultInterval { get; init; }
+
+    /// <summary>Chance that something goes wrong at once when a member has voted or begins to lead.</summary>
+    public required double Malice { get; init; }
 
     /// <summary>Weights of the kinds of faults.</summary>
     public required FaultWeights Weights { get; init; }
@@ -72,7 +77,7 @@ internal sealed record SimSettings
             ElectionTicks = random.Next(5, 13),
             PreVote = random.Next(4) != 0,
             CheckQuorum = random.Next(8) != 0,
-            MessageBytesMax = (ulong)(1 << random.Next(7, 13)),
+            MessageBytesMax = random.Next(4) == 0 ? 1UL : 1UL << random.Next(7, 13),
             InflightMessagesMax = random.Next(1, 17),
             UncommittedBytesMax = (ulong)(1 << random.Next(9, 18)),
             CatchUpEntries = (ulong)random.Next(40),
@@ -85,7 +90,9 @@ internal sealed record SimSettings
             Doubling = random.NextDouble() * 0.1,
             Lateness = random.NextDouble() * 0.15,
             DelayMax = random.Next(200, 4_000),
+            LateMax = random.Next(5_000, 300_000),
             FaultInterval = random.Next(20_000, 150_000),
+            Malice = random.Next(2) == 0 ? 0 : random.NextDouble() * 0.4,
             Weights = FaultWeights.Draw(random),
         };
     }

@@ -90,11 +90,38 @@ internal sealed partial class World
         PlanRestart(victim);
     }
 
-    private void PlanRestart(SimMember member)
+    /// <summary>A moment at which a fault does the most harm: a vote is being stored, a leader begins.</summary>
+    public void Tempt(SimMember member)
     {
-        if (Random.Next(4) == 0)
+        if (!_faults || Random.NextDouble() >= Settings.Malice)
+            return;
+        int life = member.Life;
+        Schedule.After(Random.Next(6_000), () =>
+        {
+            if (!_faults || member.Life != life || !member.IsUp)
+                return;
+            switch (Random.Next(6))
+            {
+                case 0:
+                    CutGroups([member]);
+                    break;
+                case 1:
+                    member.CrashAtDiskOperation(Random.Next(3), AnyTorn());
+                    PlanRestart(member, soon: true);
+                    break;
+                default:
+                    member.Crash(AnyTorn());
+                    PlanRestart(member, soon: Random.Next(2) == 0);
+                    break;
+            }
+        });
+    }
+
+    private void PlanRestart(SimMember member, bool soon = false)
+    {
+        if (!soon && Random.Next(4) == 0)
             return; // stays down until somebody starts it
-        Schedule.After(Random.Next(400_000), () =>
+        Schedule.After(Random.Next(soon ? 20_000 : 400_000), () =>
         {
             if (_faults && !member.IsUp && !member.HasLeft)
                 Restart(member);

@@ -35,6 +35,7 @@ internal sealed partial class World
         Network = new SimNetwork(Schedule, Random)
         {
             Loss = Settings.Loss, Doubling = Settings.Doubling, Lateness = Settings.Lateness, DelayMax = Settings.DelayMax,
+            LateMax = Settings.LateMax,
         };
         Oracle = new Oracle(this);
         Histories = [.. Enumerable.Range(0, Settings.Keys).Select(static _ => new List<RegisterOperation>())];

@@ -26,9 +26,6 @@ internal class Mutation
     /// <summary>Watchers are not told that a snapshot replaced the state.</summary>
     public virtual bool ForgetsWatchersOfSnapshot => false;
 
-    /// <summary>The log is released up to the newest checkpoint's end before that is on the disk.</summary>
-    public virtual bool ReleasesTooMuch => false;
-
     /// <summary>A forwarded proposal may arrive twice.</summary>
     public virtual bool DoublesProposals => false;
 

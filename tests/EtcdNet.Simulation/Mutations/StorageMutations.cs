@@ -62,9 +62,9 @@ internal sealed class LogReleasedTooEarly : Mutation
 {
     public override string Name => "release-too-much";
 
-    public override string What => "the log is released up to the newest checkpoint, not up to the older one, and before a newer snapshot counts";
+    public override string What => "the log is released up to what is applied instead of what is in a checkpoint";
 
-    public override bool ReleasesTooMuch => true;
+    public override void BeforeHousekeeping(SimMember member) => member.Core!.Writer.ReleaseBefore(member.Machine.ConsistentIndex + 1);
 }
 
 internal sealed class TrimmedUnderRaft : Mutation
