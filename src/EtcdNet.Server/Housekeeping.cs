@@ -16,15 +16,13 @@ internal sealed class Housekeeping : IHousekeeping
     private const int CompactionKeysPerSlice = 1000;
     private const long CollectBytesPerSlice = 1 << 20;
 
-    // For the next member to be added, which is new and gets a snapshot.
-    private const long AloneEntryBytesMax = 4L << 20;
-
     // Collecting rewrites what lives, so it waits until there is enough to gain, and stops when there is little left.
     private const double CollectDeadShareMin = 0.3;
 
     private readonly MemberStorage _storage;
     private readonly MemberOptions _options;
-    private readonly Action<ulong> _releaseLogBefore;
+    private readonly LogWriter _writer;
+    private readonly EntryTrimmer _entries;
     private readonly Action<TimeSpan> _checkpointed;
     private readonly ILogger _log;
     private readonly RecordLiveness _isLive;
@@ -37,15 +35,16 @@ internal sealed class Housekeeping : IHousekeeping
 
     /// <param name="storage">What is kept in order; its writer calls.</param>
     /// <param name="options">When a checkpoint is due.</param>
-    /// <param name="releaseLogBefore">Told which entries no checkpoint needs any more.</param>
+    /// <param name="core">Whose log writer is told which entries no checkpoint needs any more.</param>
     /// <param name="checkpointed">Told how long a checkpoint took.</param>
     /// <param name="log">Log of the process.</param>
     public Housekeeping(
-        MemberStorage storage, MemberOptions options, Action<ulong> releaseLogBefore, Action<TimeSpan> checkpointed, ILogger log)
+        MemberStorage storage, MemberOptions options, MemberCore core, Action<TimeSpan> checkpointed, ILogger log)
     {
         _storage = storage;
         _options = options;
-        _releaseLogBefore = releaseLogBefore;
+        _writer = core.Writer;
+        _entries = new EntryTrimmer(storage.Entries, core.State, options);
         _checkpointed = checkpointed;
         _log = log.ForContext<Housekeeping>();
         _isLive = storage.Machine.Store.IsReferenced;
@@ -62,7 +61,7 @@ internal sealed class Housekeeping : IHousekeeping
     public CompactionWaits Compactions { get; } = new();
 
     /// <inheritdoc/>
-    public bool HasWork => _storage.Machine.Compactor.HasWork || _collecting;
+    public bool HasWork => !_storage.IsPinned && (_storage.Machine.Compactor.HasWork || _collecting);
 
     /// <inheritdoc/>
     public TimeSpan Interval { get; } = TimeSpan.FromSeconds(1);
@@ -70,11 +69,13 @@ internal sealed class Housekeeping : IHousekeeping
     /// <inheritdoc/>
     public bool Step()
     {
-        TrimEntries();
+        _entries.Trim();
         FinishCheckpoint();
+        _storage.CloseRetired();
         if (_checkpoint is null && IsCheckpointDue)
             BeginCheckpoint();
-        return Collect() | Compact();
+        // A snapshot on its way to another member needs its records.
+        return !_storage.IsPinned && (Collect() | Compact());
     }
 
     /// <inheritdoc/>
@@ -128,24 +129,10 @@ internal sealed class Housekeeping : IHousekeeping
             return;
         _checkpoint = null;
         CheckpointResult result = finished.GetAwaiter().GetResult();
-        _releaseLogBefore(result.LowestNeededIndex);
+        _writer.ReleaseBefore(result.LowestNeededIndex);
         _checkpointed(result.Duration);
         _log.Information(
             "checkpoint made; applied index {AppliedIndex}, revision {Revision}, log kept from {LogIndex}, took {Took}",
             result.Checkpoint.Image.AppliedIndex, result.Checkpoint.Image.Revision, result.LowestNeededIndex, result.Duration);
-    }
-
-    /// <summary>
-    /// Keeps in memory what a follower that is a little behind may need, and no more: by number as etcd does, and by bytes,
-    /// since entries of 1 MiB are as good as any. A member without others keeps next to nothing.
-    /// </summary>
-    private void TrimEntries()
-    {
-        StateMachine.StateMachine machine = _storage.Machine;
-        bool alone = machine.Members.Members.Count <= 1;
-        ulong entriesMax = _options.CatchUpEntries + (alone ? 0 : _options.SnapshotCount);
-        long bytesMax = alone ? AloneEntryBytesMax : _options.CatchUpBytes;
-        if (machine.AppliedIndex > _storage.Entries.FirstIndex + entriesMax || _storage.Entries.Bytes > bytesMax)
-            _storage.Entries.Trim(machine.AppliedIndex, _options.CatchUpEntries, bytesMax / 2);
     }
 }
