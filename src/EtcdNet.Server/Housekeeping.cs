@@ -44,7 +44,7 @@ internal sealed class Housekeeping : IHousekeeping
         _storage = storage;
         _options = options;
         _writer = core.Writer;
-        _entries = new EntryTrimmer(storage.Entries, core.State, options);
+        _entries = new EntryTrimmer(storage.Entries, core.State, options.CatchUpEntries, options.SnapshotCount, options.CatchUpBytes);
         _checkpointed = checkpointed;
         _log = log.ForContext<Housekeeping>();
         _isLive = storage.Machine.Store.IsReferenced;

@@ -7,7 +7,7 @@ namespace EtcdNet.Server.Consensus;
 /// since entries of 1 MiB are as good as any. One that is further behind gets a snapshot. A member without others keeps next
 /// to nothing: the next member to be added is new and gets a snapshot anyway. Applier's thread.
 /// </summary>
-internal sealed class EntryTrimmer(EntryLog entries, ConsensusState state, MemberOptions options)
+internal sealed class EntryTrimmer(EntryLog entries, ConsensusState state, ulong catchUpEntries, ulong slack, long catchUpBytes = long.MaxValue)
 {
     private const long AloneBytesMax = 4L << 20;
 
@@ -15,11 +15,11 @@ internal sealed class EntryTrimmer(EntryLog entries, ConsensusState state, Membe
     public void Trim()
     {
         bool alone = state.AppliedConfiguration is { Voters.Count: 1, VotersOutgoing.Count: 0, Learners.Count: 0 };
-        ulong entriesMax = options.CatchUpEntries + (alone ? 0 : options.SnapshotCount);
-        long bytesMax = alone ? AloneBytesMax : options.CatchUpBytes;
+        ulong entriesMax = catchUpEntries + (alone ? 0 : slack);
+        long bytesMax = alone ? AloneBytesMax : catchUpBytes;
         // Raft looks through entries that it does not know to be applied, for configuration changes for instance.
         ulong applied = Math.Min(state.AppliedIndex, state.ReportedIndex);
         if (applied > entries.FirstIndex + entriesMax || entries.Bytes > bytesMax)
-            entries.Trim(applied, options.CatchUpEntries, bytesMax / 2);
+            entries.Trim(applied, catchUpEntries, bytesMax / 2);
     }
 }

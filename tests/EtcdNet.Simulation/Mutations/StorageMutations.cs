@@ -76,6 +76,6 @@ internal sealed class TrimmedUnderRaft : Mutation
     public override void BeforeHousekeeping(SimMember member)
     {
         if (member.Machine.ConsistentIndex > member.Store.Entries.FirstIndex)
-            member.Store.Entries.Compact(member.Machine.ConsistentIndex);
+            member.Store.Entries.Trim(member.Machine.ConsistentIndex, entriesMax: 0, bytesMax: 0);
     }
 }
