@@ -54,6 +54,7 @@ public sealed class RunningMember : IAsyncDisposable
         Housekeeping = new Housekeeping(storage, options, writer.ReleaseBefore, OnCheckpointed, log);
         ulong committed = storage.Entries.InitialState().HardState.Commit;
         _applier = new Applier(storage.Machine, _state, _pending, _loop, Housekeeping, committed, time, log) { SlowApply = options.SlowApply };
+        storage.Backend.WriteFailed = fatal;
         _threads = new ConsensusThreads(_loop, writer, _applier, fatal, log);
 
         Headers = new HeaderSource(_state);

@@ -36,15 +36,18 @@ public sealed partial class SimDisk : IDisk
     /// <summary>What <see cref="FreeBytes"/> answers.</summary>
     public long Free { get; set; } = long.MaxValue;
 
+    /// <summary>What <see cref="FreeFiles"/> answers.</summary>
+    public long FilesLeft { get; set; } = long.MaxValue;
+
+    /// <summary>Called before every read of a file with its path and offset; may throw an <see cref="IOException"/>.</summary>
+    public Action<string, long>? BeforeRead { get; set; }
+
     /// <summary>Power cut: open files are dead, what was not synced is lost as far as the seed says.</summary>
     public void Crash(Random random, TornWrites torn = TornWrites.LoseSectors)
     {
         lock (_lock)
         {
-            _incarnation++;
-            _failure = null;
-            _locks.Clear();
-            BeforeChange = null;
+            Kill();
             foreach (SimFile file in _names.Values.Concat(_durableNames.Values).Distinct().ToList())
                 file.Crash(random, torn);
             foreach (string path in _names.Keys.Union(_durableNames.Keys).ToList())
@@ -60,6 +63,22 @@ public sealed partial class SimDisk : IDisk
             }
 
             _names = new Dictionary<string, SimFile>(_durableNames, StringComparer.Ordinal);
+        }
+    }
+
+    /// <summary>
+    /// kill -9 of the process: open files are dead and locks are free, but the kernel still holds what was written and not
+    /// synced, and a power cut may still take it.
+    /// </summary>
+    public void Kill()
+    {
+        lock (_lock)
+        {
+            _incarnation++;
+            _failure = null;
+            _locks.Clear();
+            BeforeChange = null;
+            BeforeRead = null;
         }
     }
 
@@ -221,6 +240,9 @@ public sealed partial class SimDisk : IDisk
 
     /// <inheritdoc/>
     public long FreeBytes(string directory) => Free;
+
+    /// <inheritdoc/>
+    public long FreeFiles(string directory) => FilesLeft;
 
     /// <inheritdoc/>
     public IDisposable? TryLock(string path)
