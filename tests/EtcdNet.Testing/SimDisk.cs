@@ -24,6 +24,7 @@ public sealed partial class SimDisk : IDisk
     private Dictionary<string, SimFile> _durableNames = new(StringComparer.Ordinal);
     private readonly HashSet<string> _directories = new(StringComparer.Ordinal) { "/" };
     private readonly HashSet<string> _locks = new(StringComparer.Ordinal);
+    private readonly List<(string Operation, string Path)> _refused = [];
     private DiskFailedException? _failure;
     private int _incarnation;
 
@@ -32,6 +33,26 @@ public sealed partial class SimDisk : IDisk
 
     /// <summary>Changes made so far, faults included.</summary>
     public long Changes { get; private set; }
+
+    /// <summary>The failure after which every change is refused; null while there was none.</summary>
+    public DiskFailedException? StoppedBy
+    {
+        get
+        {
+            lock (_lock)
+                return _failure;
+        }
+    }
+
+    /// <summary>Operations that were tried after <see cref="StoppedBy"/>, and refused.</summary>
+    public IReadOnlyList<(string Operation, string Path)> Refused
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _refused];
+        }
+    }
 
     /// <summary>What <see cref="FreeBytes"/> answers.</summary>
     public long Free { get; set; } = long.MaxValue;
@@ -260,7 +281,11 @@ public sealed partial class SimDisk : IDisk
     private void Change(string operation, string path)
     {
         if (_failure is not null)
+        {
+            _refused.Add((operation, path));
             throw new DiskFailedException(_failure.Operation, _failure.Path, "an earlier failure stopped this disk", _failure);
+        }
+
         Changes++;
         try
         {
