@@ -43,7 +43,7 @@ public sealed class GrpcHost : IAsyncDisposable
         options.Validate();
         _options = options;
         foreach (var endpoint in endpoints)
-            _listeners.Add(new SharedListener(endpoint, options.TimeProvider));
+            _listeners.Add(new SharedListener(endpoint, options.MaxConnections, options.TimeProvider));
         if (_listeners.Count == 0)
             throw new ArgumentException("no address to listen on", nameof(endpoints));
         var table = new MethodTable(methods);

@@ -15,6 +15,12 @@ public sealed class GrpcServerOptions
     public int MaxConcurrentStreams { get; init; } = 1_000_000;
 
     /// <summary>
+    /// Connections that each address has open at a time; further ones wait in the kernel's queue until one closes, and cost
+    /// this process no descriptor. Default: no limit.
+    /// </summary>
+    public int MaxConnections { get; init; } = int.MaxValue;
+
+    /// <summary>
     /// Shortest interval at which a client may ping (etcd: <c>--grpc-keepalive-min-time</c>, 5 s). A client that pings
     /// faster is sent away with GOAWAY ENHANCE_YOUR_CALM "too_many_pings" after three offences.
     /// </summary>
@@ -55,6 +61,7 @@ public sealed class GrpcServerOptions
         ArgumentOutOfRangeException.ThrowIfNegative(MaxReceiveMessageSize);
         ArgumentOutOfRangeException.ThrowIfNegative(MaxSendMessageSize);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxConcurrentStreams);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MaxConnections);
         ArgumentOutOfRangeException.ThrowIfLessThan(KeepaliveMinTime, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(KeepaliveInterval, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(ShutdownGrace, TimeSpan.Zero);

@@ -5,6 +5,7 @@ using EtcdNet.Host.Configuration;
 using EtcdNet.Host.Http;
 using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
+using EtcdNet.Host.Platform;
 using EtcdNet.Host.Rpc;
 using EtcdNet.Peer;
 using EtcdNet.Server;
@@ -20,6 +21,9 @@ internal sealed class Listeners : IAsyncDisposable
 {
     // What a request may be larger than the largest entry: room for the other fields of the message.
     private const int ReceiveOverheadBytes = 512 << 10;
+
+    // As etcd does: clients never get the descriptors that log, store and peers need.
+    private const int ReservedDescriptors = 150;
 
     private readonly List<GrpcHost> _hosts = [];
 
@@ -53,6 +57,7 @@ internal sealed class Listeners : IAsyncDisposable
     private static GrpcServerOptions ClientOptions(EtcdOptions options, CallObserver observer, FrameworkLog frameworkLog) => new()
     {
         MaxReceiveMessageSize = checked((int)options.MaxRequestBytes) + ReceiveOverheadBytes,
+        MaxConnections = ConnectionsMax(),
         MaxConcurrentStreams = (int)Math.Min(options.MaxConcurrentStreams, 1_000_000),
         KeepaliveMinTime = options.GrpcKeepaliveMinTime,
         KeepaliveInterval = options.GrpcKeepaliveInterval,
@@ -62,6 +67,16 @@ internal sealed class Listeners : IAsyncDisposable
         LoggerFactory = frameworkLog,
         TranslateError = ErrorTranslation.Translate,
     };
+
+    private static int ConnectionsMax()
+    {
+        double limit = ProcFile.FileDescriptorLimit();
+        if (limit == 0 || limit >= int.MaxValue)
+            return int.MaxValue;
+        if (limit <= ReservedDescriptors)
+            throw new ConfigurationException($"file descriptor limit of etcdnet process is too low: it is {limit}, and {ReservedDescriptors} are kept for log, store and peers; raise it (ulimit -n, LimitNOFILE=)");
+        return (int)limit - ReservedDescriptors;
+    }
 
     private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler, FrameworkLog frameworkLog)
     {

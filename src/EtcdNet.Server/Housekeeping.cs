@@ -1,5 +1,7 @@
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
+using EtcdNet.StateMachine;
+using EtcdNet.Storage;
 using EtcdNet.Storage.Checkpoints;
 using EtcdNet.Storage.Faster;
 using Serilog;
@@ -32,6 +34,7 @@ internal sealed class Housekeeping : IHousekeeping
     private readonly long _collectDeadBytesMin;
     private long _logBytesAtCheckpoint;
     private bool _collecting;
+    private Exception? _damage;
 
     /// <param name="storage">What is kept in order; its writer calls.</param>
     /// <param name="options">When a checkpoint is due.</param>
@@ -105,14 +108,31 @@ internal sealed class Housekeeping : IHousekeeping
 
     private bool Collect()
     {
+        if (_damage is not null)
+            return false;
         // Within a pass of the compactor the index says less than a checkpoint counts. There is time between two passes.
         if (_storage.Machine.Compactor.IsRunning)
             return false;
         long size = _storage.Backend.SizeInBytes;
         long dead = size - _storage.Backend.SizeInUseInBytes;
-        _collecting = dead >= _collectDeadBytesMin && dead >= size * CollectDeadShareMin
-            && _storage.Backend.CollectStep(_isLive, CollectBytesPerSlice).ScannedBytes > 0;
+        _collecting = dead >= _collectDeadBytesMin && dead >= size * CollectDeadShareMin && CollectSlice();
         return _collecting;
+    }
+
+    // Moving on would leave behind what cannot be read. The member goes on without collecting: whoever reads the damaged
+    // record is told, everybody else is served, and the next start repairs the store or refuses.
+    private bool CollectSlice()
+    {
+        try
+        {
+            return _storage.Backend.CollectStep(_isLive, CollectBytesPerSlice).ScannedBytes > 0;
+        }
+        catch (Exception damage) when (damage is StoreDamagedException or BackendDamagedException)
+        {
+            _damage = damage;
+            _log.Error("the store is damaged and takes no space back any more: {Damage:l}. The rest is served. {Advice:l}", damage.Message, DamageAdvice.Text);
+            return false;
+        }
     }
 
     private void BeginCheckpoint()

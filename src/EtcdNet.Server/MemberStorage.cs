@@ -44,6 +44,13 @@ internal sealed class MemberStorage : IStateStore, IDisposable
 
     public FasterBackend Backend => _store.Backend;
 
+    /// <summary>Told when the store in force could not be written, on any thread; of one that takes its place as well.</summary>
+    public Action<DiskFailedException>? WriteFailed
+    {
+        get => Backend.WriteFailed;
+        set => Backend.WriteFailed = value;
+    }
+
     public Checkpointer Checkpointer => _store.Checkpointer;
 
     public StateMachine.StateMachine Machine { get; }
@@ -119,6 +126,7 @@ internal sealed class MemberStorage : IStateStore, IDisposable
     /// <summary>Applier: goes on from a leader's state, whose checkpoint the log counts on already.</summary>
     internal void Install(IncomingStore incoming, StateMachine.StateMachine machine)
     {
+        incoming.Backend.WriteFailed = WriteFailed;
         _store.CompleteInstall(incoming);
         _retired.Add(Machine.Adopt(machine));
     }

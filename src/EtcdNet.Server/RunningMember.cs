@@ -39,6 +39,7 @@ public sealed class RunningMember : IAsyncDisposable
         _log = log.ForContext<RunningMember>();
         var parts = new CoreParts(storage.Log, storage.Entries, storage.Machine, storage.Configuration, storage);
         _core = new MemberCore(parts, Settings(log), core => new Housekeeping(storage, options, core, OnCheckpointed, log), time, log);
+        storage.WriteFailed = fatal;
         _threads = new ConsensusThreads(_core.Loop, _core.Writer, _core.Applier, fatal, log);
 
         Headers = new HeaderSource(_core.State);

@@ -138,6 +138,7 @@ public sealed partial class SimDisk
             lock (disk._lock)
             {
                 ObjectDisposedException.ThrowIf(_closed, this);
+                disk.BeforeRead?.Invoke(path, offset);
                 return file.Read(offset, buffer);
             }
         }

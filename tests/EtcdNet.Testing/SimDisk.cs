@@ -24,6 +24,7 @@ public sealed partial class SimDisk : IDisk
     private Dictionary<string, SimFile> _durableNames = new(StringComparer.Ordinal);
     private readonly HashSet<string> _directories = new(StringComparer.Ordinal) { "/" };
     private readonly HashSet<string> _locks = new(StringComparer.Ordinal);
+    private readonly List<(string Operation, string Path)> _refused = [];
     private DiskFailedException? _failure;
     private int _incarnation;
 
@@ -33,18 +34,41 @@ public sealed partial class SimDisk : IDisk
     /// <summary>Changes made so far, faults included.</summary>
     public long Changes { get; private set; }
 
+    /// <summary>The failure after which every change is refused; null while there was none.</summary>
+    public DiskFailedException? StoppedBy
+    {
+        get
+        {
+            lock (_lock)
+                return _failure;
+        }
+    }
+
+    /// <summary>Operations that were tried after <see cref="StoppedBy"/>, and refused.</summary>
+    public IReadOnlyList<(string Operation, string Path)> Refused
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _refused];
+        }
+    }
+
     /// <summary>What <see cref="FreeBytes"/> answers.</summary>
     public long Free { get; set; } = long.MaxValue;
+
+    /// <summary>What <see cref="FreeFiles"/> answers.</summary>
+    public long FilesLeft { get; set; } = long.MaxValue;
+
+    /// <summary>Called before every read of a file with its path and offset; may throw an <see cref="IOException"/>.</summary>
+    public Action<string, long>? BeforeRead { get; set; }
 
     /// <summary>Power cut: open files are dead, what was not synced is lost as far as the seed says.</summary>
     public void Crash(Random random, TornWrites torn = TornWrites.LoseSectors)
     {
         lock (_lock)
         {
-            _incarnation++;
-            _failure = null;
-            _locks.Clear();
-            BeforeChange = null;
+            Kill();
             foreach (SimFile file in _names.Values.Concat(_durableNames.Values).Distinct().ToList())
                 file.Crash(random, torn);
             foreach (string path in _names.Keys.Union(_durableNames.Keys).ToList())
@@ -60,6 +84,22 @@ public sealed partial class SimDisk : IDisk
             }
 
             _names = new Dictionary<string, SimFile>(_durableNames, StringComparer.Ordinal);
+        }
+    }
+
+    /// <summary>
+    /// kill -9 of the process: open files are dead and locks are free, but the kernel still holds what was written and not
+    /// synced, and a power cut may still take it.
+    /// </summary>
+    public void Kill()
+    {
+        lock (_lock)
+        {
+            _incarnation++;
+            _failure = null;
+            _locks.Clear();
+            BeforeChange = null;
+            BeforeRead = null;
         }
     }
 
@@ -223,6 +263,9 @@ public sealed partial class SimDisk : IDisk
     public long FreeBytes(string directory) => Free;
 
     /// <inheritdoc/>
+    public long FreeFiles(string directory) => FilesLeft;
+
+    /// <inheritdoc/>
     public IDisposable? TryLock(string path)
     {
         lock (_lock)
@@ -238,7 +281,11 @@ public sealed partial class SimDisk : IDisk
     private void Change(string operation, string path)
     {
         if (_failure is not null)
+        {
+            _refused.Add((operation, path));
             throw new DiskFailedException(_failure.Operation, _failure.Path, "an earlier failure stopped this disk", _failure);
+        }
+
         Changes++;
         try
         {

@@ -7,11 +7,12 @@ using Microsoft.AspNetCore.Connections;
 namespace EtcdNet.Grpc.Transport;
 
 /// <summary>One real socket, whose connections are dealt out to the Kestrel endpoints that share it.</summary>
-internal sealed class SharedListener(GrpcEndpoint endpoint, TimeProvider time)
+internal sealed class SharedListener(GrpcEndpoint endpoint, int maxConnections, TimeProvider time)
 {
     /// <summary>A connection that says nothing for so long is dropped: grpc-go's limit for the handshake.</summary>
     private static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(120);
 
+    private readonly ConnectionRoom _room = new(maxConnections);
     private readonly Lock _sync = new();
     private readonly ConcurrentDictionary<ConnectionContext, byte> _sniffing = new();
     private readonly Dictionary<ListenerShare, Channel<ConnectionContext>> _shares = [];
@@ -75,7 +76,7 @@ internal sealed class SharedListener(GrpcEndpoint endpoint, TimeProvider time)
     {
         try
         {
-            while (await socket.AcceptAsync().ConfigureAwait(false) is { } connection)
+            while (await AcceptAsync(socket).ConfigureAwait(false) is { } connection)
             {
                 if (_shares.TryGetValue(ListenerShare.All, out var all))
                     Deal(all, connection);
@@ -90,6 +91,16 @@ internal sealed class SharedListener(GrpcEndpoint endpoint, TimeProvider time)
             // Kestrel logs it where it accepts, and a listener that cannot accept is dead either way.
             EndShares(error);
         }
+    }
+
+    // Who waits for room leaves its connection in the kernel's queue. A descriptor is given back when a connection is closed.
+    private async ValueTask<ConnectionContext?> AcceptAsync(IConnectionListener socket)
+    {
+        if (!await _room.TakeAsync().ConfigureAwait(false))
+            return null;
+        var connection = await socket.AcceptAsync().ConfigureAwait(false);
+        connection?.ConnectionClosed.UnsafeRegister(static room => ((ConnectionRoom)room!).GiveBack(), _room);
+        return connection;
     }
 
     private void EndShares(Exception? error)
@@ -159,6 +170,7 @@ internal sealed class SharedListener(GrpcEndpoint endpoint, TimeProvider time)
     private async Task CloseAsync()
     {
         _unbound = true;
+        _room.Close();
         await _socket!.UnbindAsync().ConfigureAwait(false);
         await _accepting.ConfigureAwait(false);
         foreach (var connection in _sniffing.Keys)

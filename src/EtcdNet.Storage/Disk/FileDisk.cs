@@ -8,6 +8,8 @@ public sealed class FileDisk : IDisk
 {
     private const int FileMode0600 = 0x180;
     private const uint DirectoryMode0700 = 0x1C0;
+    private const int ScarceMillisecondsMax = 30_000;
+    private const int ScarcePauseMilliseconds = 10;
     private DiskFailedException? _failure;
 
     /// <inheritdoc/>
@@ -94,9 +96,15 @@ public sealed class FileDisk : IDisk
     /// <inheritdoc/>
     public long FreeBytes(string directory)
     {
-        if (Native.Status(directory, out Native.FileSystemStatus status) != 0)
-            throw new IOException($"statvfs of {directory} failed: {Native.LastReason()}");
+        Native.FileSystemStatus status = StatusOf(directory);
         return checked((long)(status.BlocksAvailable * status.FragmentSize));
+    }
+
+    /// <inheritdoc/>
+    public long FreeFiles(string directory)
+    {
+        Native.FileSystemStatus status = StatusOf(directory);
+        return status.Files == 0 ? long.MaxValue : (long)Math.Min(status.FilesAvailable, long.MaxValue);
     }
 
     /// <inheritdoc/>
@@ -126,12 +134,33 @@ public sealed class FileDisk : IDisk
         return failure;
     }
 
+    private static Native.FileSystemStatus StatusOf(string directory) => Native.Status(directory, out Native.FileSystemStatus status) == 0
+        ? status
+        : throw new IOException($"statvfs of {directory} failed: {Native.LastReason()}");
+
+    // An open that found no free descriptor has changed nothing, so it may be repeated: somebody else's descriptors must not
+    // end the member.
     private static int OpenDescriptor(string path, int flags)
     {
-        int descriptor;
-        do
-            descriptor = Native.Open(path, flags | Native.OpenCloseOnExec, FileMode0600);
-        while (descriptor < 0 && Marshal.GetLastPInvokeError() == Native.ErrorInterrupted);
-        return descriptor;
+        long started = Environment.TickCount64;
+        while (true)
+        {
+            int descriptor = Native.Open(path, flags | Native.OpenCloseOnExec, FileMode0600);
+            if (descriptor >= 0)
+                return descriptor;
+            int error = Marshal.GetLastPInvokeError();
+            bool scarce = error is Native.ErrorTooManyOpen or Native.ErrorTooManyOpenInSystem && Environment.TickCount64 - started < ScarceMillisecondsMax;
+            if (scarce)
+                Thread.Sleep(ScarcePauseMilliseconds);
+            else if (error != Native.ErrorInterrupted)
+                return Refused(error);
+        }
+    }
+
+    // Sleeping may have changed what the caller asks for next.
+    private static int Refused(int error)
+    {
+        Marshal.SetLastPInvokeError(error);
+        return -1;
     }
 }

@@ -43,6 +43,9 @@ public interface IDisk
     /// <summary>Bytes that this process may still write on the directory's file system.</summary>
     long FreeBytes(string directory);
 
+    /// <summary>Files that may still be made on the directory's file system; <see cref="long.MaxValue"/> where they are not counted.</summary>
+    long FreeFiles(string directory);
+
     /// <summary>Takes an exclusive lock that dies with the process. Null when somebody else holds it.</summary>
     IDisposable? TryLock(string path);
 }

@@ -14,6 +14,8 @@ internal static partial class Native
     internal const int ErrorNoEntry = 2;
     internal const int ErrorInterrupted = 4;
     internal const int ErrorWouldBlock = 11;
+    internal const int ErrorTooManyOpenInSystem = 23;
+    internal const int ErrorTooManyOpen = 24;
     internal const int ErrorExists = 17;
     internal const int ErrorNotSupported = 95;
 

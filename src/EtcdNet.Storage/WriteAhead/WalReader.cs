@@ -24,7 +24,21 @@ internal sealed class WalReader(IDisk disk, string directory, ulong fromIndex)
     /// <summary>What is wrong with the log although nothing is lost; otherwise null.</summary>
     internal string? Problem { get; private set; }
 
+    /// <exception cref="WalDamagedException">Something that was on the disk is changed or missing.</exception>
+    /// <exception cref="DataDirectoryException">The disk cannot read it.</exception>
     internal WalContents ReadAll()
+    {
+        try
+        {
+            return ReadSegments();
+        }
+        catch (IOException e)
+        {
+            throw new DataDirectoryException($"the write-ahead log cannot be read: {e.Message}. {DamageAdvice.Text}", e);
+        }
+    }
+
+    private WalContents ReadSegments()
     {
         ListSegments();
         _synced = WalSyncedMark.Read(disk, directory, out string? problem);

@@ -25,11 +25,16 @@ internal static class StateDump
     public static (ulong LastIndex, string State) OfRecovered(MemberOptions options, IDisk disk, ulong upTo = ulong.MaxValue)
     {
         using MemberStorage storage = MemberStorage.Open(options, disk, TimeProvider.System, Logger.None, null);
-        ulong last = storage.Entries.LastIndex;
+        ApplyAll(storage, upTo);
+        return (storage.Entries.LastIndex, Of(storage.Machine));
+    }
+
+    /// <summary>Applies what the log holds behind the checkpoint, up to an entry.</summary>
+    public static void ApplyAll(MemberStorage storage, ulong upTo)
+    {
         ulong first = Math.Max(storage.Entries.FirstIndex, storage.Machine.ConsistentIndex + 1);
-        foreach (Entry entry in storage.Entries.Entries(first, Math.Min(upTo, last) + 1, ulong.MaxValue))
+        foreach (Entry entry in storage.Entries.Entries(first, Math.Min(upTo, storage.Entries.LastIndex) + 1, ulong.MaxValue))
             Apply(storage.Machine, entry);
-        return (last, Of(storage.Machine));
     }
 
     /// <summary>Writes down a state.</summary>

@@ -1,0 +1,149 @@
+using EtcdNet.Raft;
+using EtcdNet.Storage.Disk;
+using EtcdNet.Storage.WriteAhead;
+using EtcdNet.Testing;
+
+namespace EtcdNet.Storage.Tests.Faults;
+
+/// <summary>What the log does when the disk or the process fails under it.</summary>
+public sealed class LogFaultTests
+{
+    private const string Directory = "/wal";
+    private const string Mark = Directory + "/synced";
+    private static readonly WalMetadata s_metadata = new(1, 2);
+    private static readonly WalOptions s_options = new() { SegmentBytes = 4096, PrepareAhead = false };
+
+    /// <summary>
+    /// A process that is killed between write and sync leaves bytes that its successor reads. Once it has read them it acts
+    /// on them, so no later power cut may take them away.
+    /// </summary>
+    [Theory]
+    [InlineData("fdatasync")]
+    [InlineData("fsync")]
+    [InlineData("rename")]
+    public void What_a_start_has_read_survives_a_power_cut(string killedAt)
+    {
+        SimDisk disk = LogKilledAt(killedAt);
+        ulong read;
+        (Wal wal, WalContents contents) = Wal.Open(disk, Directory, 1, s_options);
+        read = contents.LastIndex;
+        disk.Crash(new Random(1), TornWrites.LoseAll);
+        Assert.Throws<DiskFailedException>(wal.Dispose);
+        Assert.Equal(read, Wal.Read(disk, Directory).LastIndex);
+    }
+
+    [Fact]
+    public void A_power_cut_may_lose_the_mark_but_never_leaves_one_that_says_too_much()
+    {
+        for (int seed = 0; seed < 200; seed++)
+        {
+            var random = new Random(seed);
+            SimDisk disk = NewDisk();
+            Wal wal = Wal.Create(disk, Directory, s_metadata, s_options);
+            long end = disk.Changes + random.Next(1, 120);
+            disk.BeforeChange = (operation, path) =>
+            {
+                if (disk.Changes >= end)
+                    throw new DiskFailedException(operation, path, "power cut (planted)");
+            };
+            ulong saved = 0;
+            void SaveOn()
+            {
+                for (; ; saved++)
+                    wal.Save(new HardState(1, 1, saved), [EntryOf(saved + 1)]);
+            }
+
+            Assert.Throws<DiskFailedException>(SaveOn);
+            disk.Crash(random);
+            WalContents contents = Wal.Read(disk, Directory);
+            Assert.True(contents.LastIndex >= saved, $"seed {seed}: {saved} entries were saved, {contents.LastIndex} are there");
+        }
+    }
+
+    [Fact]
+    public void A_mark_of_another_log_refuses()
+    {
+        SimDisk other = NewDisk();
+        using (Wal wal = Wal.Create(other, Directory, s_metadata, s_options))
+            wal.Save(null, [EntryOf(1)]);
+        SimDisk disk = NewDisk();
+        using (Wal wal = Wal.Create(disk, Directory, s_metadata, s_options))
+            wal.Save(null, [EntryOf(1)]);
+        disk.Put(Mark, other.Bytes(Mark));
+        WalDamagedException refused = Assert.Throws<WalDamagedException>(() => Wal.Read(disk, Directory));
+        Assert.Contains(Mark, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_torn_mark_leaves_the_one_before()
+    {
+        SimDisk disk = NewDisk();
+        Wal wal = Wal.Create(disk, Directory, s_metadata, s_options);
+        wal.Save(null, [EntryOf(1)]);
+        wal.Save(null, [EntryOf(2)]);
+        WalSyncedPlace newest = Assert.NotNull(WalSyncedMark.Read(disk, Directory, out _));
+        foreach (int slot in new[] { 0, 512 })
+        {
+            SimDisk torn = disk.Clone();
+            torn.Corrupt(Mark, bytes => bytes[slot + 9] ^= 1);
+            WalSyncedPlace left = Assert.NotNull(WalSyncedMark.Read(torn, Directory, out string? problem));
+            Assert.Null(problem);
+            Assert.True(left == newest || newest.IsBehind(left));
+        }
+
+        wal.Dispose();
+    }
+
+    [Fact]
+    public void A_log_that_cannot_be_read_refuses_and_names_the_place()
+    {
+        SimDisk disk = NewDisk();
+        Wal.Create(disk, Directory, s_metadata, s_options).Dispose();
+        disk.BeforeRead = static (path, offset) =>
+        {
+            if (path.EndsWith(".log", StringComparison.Ordinal))
+                throw new IOException($"{path} cannot be read at offset {offset}: Input/output error (planted)");
+        };
+        DataDirectoryException refused = Assert.Throws<DataDirectoryException>(() => Wal.Open(disk, Directory, 1, s_options));
+        Assert.Contains(".log cannot be read at offset 0", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(DamageAdvice.Text, refused.Message, StringComparison.Ordinal);
+    }
+
+    // The first segment is nearly full, and the batch that needs the next one meets the kill.
+    private static SimDisk LogKilledAt(string operation)
+    {
+        SimDisk disk = NewDisk();
+        Wal wal = Wal.Create(disk, Directory, s_metadata, s_options);
+        for (ulong i = 1; i <= 8; i++)
+            wal.Save(null, [EntryOf(i)]);
+        disk.BeforeChange = (what, path) =>
+        {
+            // The change before it was made by a process that is dead now; the kernel still has it.
+            if (what == operation && (operation != "fdatasync" || !path.EndsWith(".tmp", StringComparison.Ordinal)))
+                throw new DiskFailedException(what, path, "killed (planted)");
+        };
+        void SaveOn()
+        {
+            for (ulong i = 9; ; i++)
+                wal.Save(null, [EntryOf(i)]);
+        }
+
+        Assert.Throws<DiskFailedException>(SaveOn);
+        disk.Kill();
+        return disk;
+    }
+
+    private static Entry EntryOf(ulong index)
+    {
+        byte[] data = new byte[300];
+        new Random((int)index).NextBytes(data);
+        return new Entry(EntryType.Normal, 1, index, data);
+    }
+
+    private static SimDisk NewDisk()
+    {
+        var disk = new SimDisk();
+        disk.CreateDirectory(Directory);
+        return disk;
+    }
+}
