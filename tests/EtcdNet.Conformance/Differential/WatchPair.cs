@@ -17,10 +17,12 @@ internal sealed class WatchPair : IDisposable
     private readonly WatchSide _left;
     private readonly WatchSide _right;
     private readonly List<Event> _all = [];
+    // Those that a compaction ended. Their ids stay taken until they are cancelled as well.
+    private readonly HashSet<long> _ended = [];
     private readonly Dictionary<long, (WatchCreateRequest Request, long From)> _watchers = [];
 
     /// <summary>Opens the calls; <see cref="StartAsync"/> comes next.</summary>
-    internal WatchPair(EtcdClient left, EtcdClient right) => (_left, _right) = (new WatchSide(left), new WatchSide(right));
+    internal WatchPair(EtcdClient left, EtcdClient right) => (_left, _right) = (new WatchSide(left, "etcd"), new WatchSide(right, "the tested server"));
 
     /// <summary>Events that were compared.</summary>
     public long Events { get; private set; }
@@ -30,6 +32,9 @@ internal sealed class WatchPair : IDisposable
 
     /// <summary>Messages that the tested server sent in parts.</summary>
     public int Fragments => _right.Fragments;
+
+    /// <summary>The highest revision that a watcher waits for.</summary>
+    public long HighestStart => _watchers.Values.Select(static watcher => watcher.Request.StartRevision).DefaultIfEmpty(0).Max();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -64,9 +69,14 @@ internal sealed class WatchPair : IDisposable
         if (answer.Canceled)
             return;
         if (create.StartRevision > 0 && create.StartRevision < compacted)
+        {
             Assert.True((await AssertSameAsync()).Canceled);
+            _ended.Add(create.WatchId);
+        }
         else
+        {
             _watchers.Add(create.WatchId, (create, create.StartRevision == 0 ? revision + 1 : create.StartRevision));
+        }
     }
 
     /// <summary>Waits until every watcher has got everything up to a revision, and compares.</summary>
@@ -90,6 +100,16 @@ internal sealed class WatchPair : IDisposable
             Compare(id);
             _watchers[id] = (request, Math.Max(from, revision + 1));
         }
+    }
+
+    /// <summary>A check, after which a compaction overtakes no watcher.</summary>
+    internal async Task SettleAsync(long revision)
+    {
+        // While such an id is taken etcd tells no progress.
+        foreach (long id in _ended.ToList())
+            await CancelAsync(id, revision);
+        await CheckAsync(revision);
+        await Task.WhenAll(_left.SettleAsync(revision), _right.SettleAsync(revision));
     }
 
     /// <summary>Forgets events that no watcher can ask for any more.</summary>
@@ -123,7 +143,7 @@ internal sealed class WatchPair : IDisposable
         var cancel = new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = id } };
         _left.Send(cancel);
         _right.Send(cancel);
-        if (!_watchers.Remove(id))
+        if (!_watchers.Remove(id) && !_ended.Remove(id))
             return; // nothing is answered
         await AssertSameAsync();
         Compare(id);

@@ -15,9 +15,12 @@ internal sealed class WatchSide : IDisposable
     private readonly GrpcStream<WatchRequest, WatchResponse> _stream;
     private readonly Channel<WatchResponse> _arrived = Channel.CreateUnbounded<WatchResponse>();
     private readonly Dictionary<long, List<Event>> _events = [];
+    private readonly string _name;
+    private long _progress;
 
-    internal WatchSide(EtcdClient client)
+    internal WatchSide(EtcdClient client, string name)
     {
+        _name = name;
         _stream = client.Watch();
         _ = PumpAsync();
     }
@@ -50,14 +53,30 @@ internal sealed class WatchSide : IDisposable
     {
         while (!enough(EventsOf(id)))
         {
-            WatchResponse response = await TakeAsync($"events of watcher {id}, of which there are {EventsOf(id).Count}");
-            Assert.False(response.Created || response.Canceled, $"a watcher was created or ended unasked: {response}");
-            Keep(response);
+            Keep(await TakeAsync($"events of watcher {id}, of which there are {EventsOf(id).Count}"));
+        }
+    }
+
+    /// <summary>Waits until no watcher has to read the past any more: only then is a progress request answered (etcd since 3.5.8).</summary>
+    internal async Task SettleAsync(long revision)
+    {
+        long end = Environment.TickCount64 + (long)_limit.TotalMilliseconds;
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (_progress < revision)
+        {
+            Assert.True(Environment.TickCount64 < end, $"progress {_progress} was told for a minute, {revision} was awaited of {_name}");
+            _stream.Send(new WatchRequest { ProgressRequest = new WatchProgressRequest() });
+            await timer.WaitForNextTickAsync();
+            while (_arrived.Reader.TryRead(out WatchResponse? response))
+                Keep(response);
         }
     }
 
     private void Keep(WatchResponse response)
     {
+        Assert.False(response.Created || response.Canceled, $"a watcher was created or ended unasked: {response}");
+        if (response.WatchId < 0)
+            _progress = Math.Max(_progress, response.Header.Revision);
         Fragments += response.Fragment ? 1 : 0;
         EventsOf(response.WatchId).AddRange(response.Events);
     }
@@ -70,7 +89,7 @@ internal sealed class WatchSide : IDisposable
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"waited a minute for {awaited}");
+            throw new TimeoutException($"waited a minute for {awaited}, of {_name}");
         }
     }
 

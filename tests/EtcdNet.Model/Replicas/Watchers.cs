@@ -21,6 +21,8 @@ internal sealed class Watchers : IDisposable
     private readonly WatchHub _hub;
     private readonly WatchCall[] _calls;
     private readonly Dictionary<long, Watched> _watched = [];
+    // Ended by a compaction: their ids stay taken until they are cancelled.
+    private readonly HashSet<long> _ended = [];
 
     internal Watchers(IReplica replica, NaiveStore naive, Tally tally)
     {
@@ -62,6 +64,7 @@ internal sealed class Watchers : IDisposable
             MismatchException.Unless(
                 answer.Canceled && answer.CompactRevision == _naive.Compacted,
                 () => $"{_name}: a watcher from compacted revision {create.StartRevision} got {Text.Of(answer)}");
+            _ended.Add(create.WatchId);
             return;
         }
         long from = create.StartRevision == 0 ? _naive.Current + 1 : create.StartRevision;
@@ -104,10 +107,12 @@ internal sealed class Watchers : IDisposable
         if (watched is not null)
             Check();
         CallOf(id).Send(new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = id } });
-        if (watched is null)
+        if (watched is null && !_ended.Remove(id))
             return; // nothing is answered, as etcd does
         WatchResponse answer = Await(CallOf(id), response => response.Canceled);
         MismatchException.Unless(answer.WatchId == id, () => $"{_name}: the end of watcher {id} was expected, not {Text.Of(answer)}");
+        if (watched is null)
+            return;
         MismatchException.Unless(watched.Received.Count == 0, () => $"{_name}: watcher {id} got an event too many: {Text.Of(watched.Received[0])}");
         _watched.Remove(id);
     }
@@ -126,7 +131,7 @@ internal sealed class Watchers : IDisposable
         bool open = create.RangeEnd.Span is [0];
         if (!create.RangeEnd.IsEmpty && !open && KeyOrder.Instance.Compare(create.Key, create.RangeEnd) >= 0)
             return "mvcc: watcher range is empty";
-        return _watched.ContainsKey(create.WatchId) ? "mvcc: duplicate watch ID provided on the WatchStream" : null;
+        return _watched.ContainsKey(create.WatchId) || _ended.Contains(create.WatchId) ? "mvcc: duplicate watch ID provided on the WatchStream" : null;
     }
 
     private IEnumerable<Event> Expected(Watched watched)
