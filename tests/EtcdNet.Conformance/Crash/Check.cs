@@ -56,6 +56,14 @@ internal sealed class Check(Random random)
         Assert.Equal(now + 1, Revision);
     }
 
+    /// <summary>Compacts everything, so that a history of large values is not read again and again.</summary>
+    public async Task CompactAsync(ServerProcess server)
+    {
+        using var client = new EtcdClient(server.ClientUrl);
+        Assert.Equal(Revision, (await client.CompactAsync(new CompactionRequest { Revision = Revision, Physical = true })).Answer.Header.Revision);
+        _history.Compact(Revision);
+    }
+
     private void CheckCompaction(long compacted, Ledger ledger)
     {
         if (ledger.CompactionDone)

@@ -31,6 +31,8 @@ public sealed class KillRoundsTests(ITestOutputHelper output)
         for (var round = 0; round < rounds; round++)
         {
             Aim aim = aims[round % aims.Length];
+            if (round % 50 == 0)
+                Console.Error.WriteLine($"kill round {round}, {DateTime.UtcNow:T}");
             try
             {
                 await RunAsync(server, aim, check, round, random);
@@ -80,6 +82,8 @@ public sealed class KillRoundsTests(ITestOutputHelper output)
         await server.StartAsync();
         _recovery.StartTime = started.Elapsed;
         await check.RunAsync(server, ledger);
+        if (aim.Load == Load.Large)
+            await check.CompactAsync(server);
     }
 
     private static async Task GrantLeasesAsync(ServerProcess server)

@@ -27,7 +27,7 @@ internal sealed class LoadClient(int number, int round, Load load, Ledger ledger
     private const int KeysPerClient = 4;
     private const int WideKeys = 250;
     private const int WideTxn = 100;
-    private const int LargeBytes = 512 << 10;
+    private const int LargeBytes = 256 << 10;
     private readonly Random _random = new(seed);
     private int _sequence;
 

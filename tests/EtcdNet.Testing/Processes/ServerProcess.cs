@@ -11,7 +11,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
 {
     private const string ReadyLine = "ready to serve client requests";
     private const int SigTerm = 15;
-    private static readonly TimeSpan _startLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _startLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _stopLimit = TimeSpan.FromSeconds(20);
 
     private readonly List<string> _extraArguments;
