@@ -139,6 +139,7 @@ internal sealed class Housekeeping : IHousekeeping
     {
         _logBytesAtCheckpoint = _storage.Log.WrittenBytes;
         _checkpointIndex = _storage.Machine.ConsistentIndex;
+        _log.Information("checkpoint begins; applied index {AppliedIndex}", _checkpointIndex);
         _checkpoint = _storage.Checkpointer.Begin(_storage.Machine.Capture());
     }
 
