@@ -14,6 +14,7 @@ internal sealed class Oracle(World world)
     private readonly List<(Entry Entry, ulong CommittedBy)> _applied = [];
     private readonly Dictionary<ulong, (uint Hash, int By)> _states = [];
     private readonly Dictionary<ulong, ulong> _requests = [];
+    private ulong _committedAtElection;
     private readonly Dictionary<(int Member, int Life), ulong> _terms = [];
 
     /// <summary>Every entry that any member applied; the one with index 1 first.</summary>
@@ -81,11 +82,17 @@ internal sealed class Oracle(World world)
             _leaders.Add(node.Term, node.Id);
             world.Say(member, $"leads term {node.Term}, log to {node.LastIndex}, committed {node.CommitIndex}, {Describe.ConfState(node.Tracker.Configuration.ToConfState())}");
             CheckComplete(member);
-            world.Tempt(member);
+            _committedAtElection = node.CommitIndex;
+            world.Tempt(member, cutAtOnce: true);
         }
         else if (leader != node.Id)
         {
             throw new SimulationFailure($"election safety: {world.NameOf(leader)} and {member} both lead term {node.Term}");
+        }
+        else if (_committedAtElection > 0 && node.CommitIndex > _committedAtElection)
+        {
+            _committedAtElection = 0;
+            world.Tempt(member, cutAtOnce: true);
         }
     }
 

@@ -68,6 +68,8 @@ internal sealed record SimSettings
         int[] sizes = [1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7];
         int members = sizes[random.Next(sizes.Length)];
         bool calmNetwork = random.Next(3) == 0;
+        // Leaders that hardly live long enough to begin: where the rules about terms are decided.
+        bool stormy = random.Next(4) == 0;
         return new SimSettings
         {
             Seed = seed,
@@ -75,9 +77,9 @@ internal sealed record SimSettings
             Spares = Math.Min(3, 8 - members),
             IdsCollide = random.Next(4) == 0,
             ElectionTicks = random.Next(5, 13),
-            PreVote = random.Next(4) != 0,
+            PreVote = random.Next(stormy ? 2 : 4) != 0,
             CheckQuorum = random.Next(8) != 0,
-            MessageBytesMax = random.Next(4) == 0 ? 1UL : 1UL << random.Next(7, 13),
+            MessageBytesMax = random.Next(stormy ? 2 : 4) == 0 ? 1UL : 1UL << random.Next(7, 13),
             InflightMessagesMax = random.Next(1, 17),
             UncommittedBytesMax = (ulong)(1 << random.Next(9, 18)),
             CatchUpEntries = (ulong)random.Next(40),
@@ -92,7 +94,7 @@ internal sealed record SimSettings
             DelayMax = random.Next(200, 4_000),
             LateMax = random.Next(5_000, 300_000),
             FaultInterval = random.Next(20_000, 150_000),
-            Malice = random.Next(2) == 0 ? 0 : random.NextDouble() * 0.4,
+            Malice = stormy ? 0.4 + (random.NextDouble() * 0.5) : random.Next(2) == 0 ? 0 : random.NextDouble() * 0.4,
             Weights = FaultWeights.Draw(random),
         };
     }

@@ -90,12 +90,23 @@ internal sealed partial class World
         PlanRestart(victim);
     }
 
-    /// <summary>A moment at which a fault does the most harm: a vote is being stored, a leader begins.</summary>
-    public void Tempt(SimMember member)
+    /// <summary>A moment at which a fault does the most harm: a vote is being stored, a leader begins, or commits for the first time.</summary>
+    public void Tempt(SimMember member, bool cutAtOnce = false)
     {
         if (!_faults || Random.NextDouble() >= Settings.Malice)
             return;
         int life = member.Life;
+        if (cutAtOnce && Random.Next(2) == 0)
+        {
+            // What it writes now only it has, until it comes back.
+            CutGroups([member]);
+            Schedule.After(Random.Next(20_000, 400_000), () =>
+            {
+                Network.Mend(member.Id);
+                Tell("net", $"is mended around {member}");
+            });
+        }
+
         Schedule.After(Random.Next(6_000), () =>
         {
             if (!_faults || member.Life != life || !member.IsUp)

@@ -29,6 +29,9 @@ public sealed class SimNetwork(SimSchedule schedule, Random random)
     /// <summary>Mends everything.</summary>
     public void Heal() => _cuts.Clear();
 
+    /// <summary>Mends what was cut around one machine.</summary>
+    public void Mend(ulong id) => _cuts.RemoveWhere(cut => cut.From == id || cut.To == id);
+
     /// <summary>True while that direction is cut.</summary>
     public bool IsCut(ulong from, ulong to) => _cuts.Contains((from, to));
 
