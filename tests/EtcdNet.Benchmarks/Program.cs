@@ -1,6 +1,11 @@
 using System.Globalization;
 using EtcdNet.Benchmarks;
+using EtcdNet.Benchmarks.Raft;
 using EtcdNet.Testing.Processes;
+
+// "raft": the core alone, without servers.
+if (args is ["raft"])
+    return RaftBenchmarks.Run();
 
 // Arguments: [requests a run, default 40000] [rounds, default 3]
 var requests = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 40_000;
@@ -31,7 +36,7 @@ foreach (var load in Workload.All)
     Print("", "ratio", Ratio(Measurement.Median(rights), Measurement.Median(lefts)), "0.00");
 }
 
-return;
+return 0;
 
 static Measurement Ratio(Measurement a, Measurement b) => new(
     a.RequestsPerSecond / b.RequestsPerSecond, a.P50Milliseconds / b.P50Milliseconds, a.P99Milliseconds / b.P99Milliseconds,
