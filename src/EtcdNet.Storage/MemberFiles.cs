@@ -130,11 +130,13 @@ public sealed class MemberFiles : IDisposable
     /// Last step of an install, on the applier's thread: after <c>incoming.Checkpointer.Begin(image)</c> has finished and
     /// after the log writer has called <see cref="Wal.SaveSnapshot"/>. A crash before that mark starts with the old state.
     /// </summary>
-    public void CompleteInstall(IncomingStore incoming)
+    /// <returns>The store that was in force: to be disposed by the caller when nobody reads in it any more.</returns>
+    public FasterBackend CompleteInstall(IncomingStore incoming)
     {
         Checkpointer.Dispose();
-        Backend.Dispose();
+        FasterBackend old = Backend;
         (_backend, _checkpointer) = (incoming.Backend, incoming.Checkpointer);
+        return old;
     }
 
     /// <summary>Closes in good order.</summary>

@@ -15,6 +15,7 @@ internal sealed class ConsensusState(ulong memberId, ulong clusterId) : IConsens
     private ulong _applied;
     private volatile ConfState _configuration = new();
     private ulong _appliedTerm;
+    private ulong _reported;
 
     public ulong MemberId => memberId;
 
@@ -70,6 +71,14 @@ internal sealed class ConsensusState(ulong memberId, ulong clusterId) : IConsens
 
     /// <summary>Loop only.</summary>
     public void PublishConfiguration(ConfState configuration) => _configuration = configuration;
+
+    /// <summary>
+    /// What Raft knows to be applied. It lags behind <see cref="AppliedIndex"/>, and Raft may still look at the entries in between.
+    /// </summary>
+    public ulong ReportedIndex => Volatile.Read(ref _reported);
+
+    /// <summary>Loop only.</summary>
+    public void PublishReported(ulong index) => Volatile.Write(ref _reported, index);
 
     /// <summary>Applier only; <paramref name="term"/> is that of the entry at <paramref name="index"/>.</summary>
     public void PublishApplied(ulong index, ulong term)

@@ -23,15 +23,15 @@ internal sealed class PendingProposal : IValueTaskSource<IMessage>
     /// <summary>Request id in the entry's header.</summary>
     public ulong Id { get; private set; }
 
-    /// <summary>The request as proposed; spares the applier of this member from parsing the entry again.</summary>
-    public InternalRaftRequest Request { get; private set; } = null!;
+    /// <summary>The request as proposed; spares the applier of this member from parsing the entry again. Null for a configuration change.</summary>
+    public InternalRaftRequest? Request { get; private set; }
 
     /// <summary>When the wait ends with a time-out, in ticks of the time provider.</summary>
     public long Deadline { get; private set; }
 
     public ValueTask<IMessage> Task => new(this, _core.Version);
 
-    public void Prepare(ulong id, InternalRaftRequest request, long deadline)
+    public void Prepare(ulong id, InternalRaftRequest? request, long deadline)
     {
         Id = id;
         Request = request;
@@ -50,7 +50,7 @@ internal sealed class PendingProposal : IValueTaskSource<IMessage>
         }
         finally
         {
-            Request = null!;
+            Request = null;
             _core.Reset();
             _owner.Return(this);
         }

@@ -26,7 +26,7 @@ internal sealed class PendingProposals
 
     /// <summary>Registers a wait.</summary>
     /// <exception cref="EtcdException">The member is stopping.</exception>
-    public PendingProposal Add(ulong id, InternalRaftRequest request, long deadline)
+    public PendingProposal Add(ulong id, InternalRaftRequest? request, long deadline)
     {
         lock (_gate)
         {
