@@ -18,6 +18,9 @@ internal sealed class OutgoingStream(PeerLink link, StreamKind kind)
     private Connection? _connection;
     private volatile bool _isStopped;
 
+    /// <summary>True while a connection is there to send on.</summary>
+    public bool IsConnected => Volatile.Read(ref _connection) is not null;
+
     /// <summary>False when there is no connection. A message that does not fit counts as taken: it is dropped and reported.</summary>
     public bool TrySend(Message message)
     {

@@ -98,6 +98,9 @@ public sealed class PeerTransport : IPeerTransport, IAsyncDisposable
     /// <summary>Since when a stream to or from that member has been connected without a break; null when there is none.</summary>
     public DateTimeOffset? ActiveSince(ulong member) => _peers.TryGetValue(member, out var peer) ? peer.ActiveSince : null;
 
+    /// <summary>True while that member reads both streams to it, so that nothing has to be posted.</summary>
+    public bool HasStreamsTo(ulong member) => _peers.TryGetValue(member, out var peer) && peer.HasStreams;
+
     /// <summary>Closes every connection. What waits is dropped.</summary>
     public async ValueTask DisposeAsync()
     {

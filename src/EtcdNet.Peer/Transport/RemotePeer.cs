@@ -41,6 +41,8 @@ internal sealed class RemotePeer : IAsyncDisposable
 
     public DateTimeOffset? ActiveSince => _link.ActiveSince;
 
+    public bool HasStreams => _messages.IsConnected && _appends.IsConnected;
+
     public void Start()
     {
         var pipeline = Run(_pipeline.RunAsync);

@@ -73,7 +73,9 @@ internal ref struct WireWriter(IBufferWriter<byte> output)
     /// <summary>Hands everything written so far to the output.</summary>
     public void Commit()
     {
-        output.Advance(_used);
+        // A writer may refuse to advance before it was asked for room.
+        if (_used > 0)
+            output.Advance(_used);
         _free = default;
         _used = 0;
     }
