@@ -12,6 +12,18 @@ internal sealed class IncomingStream(PeerLink link, StreamKind kind)
 {
     private readonly PeerTransportOptions _options = link.Options;
     private readonly string _path = $"/raft/stream/{(kind == StreamKind.Append ? "msgapp" : "message")}/{PeerHeaders.Hex(link.Options.MemberId)}";
+    private enum Attempt
+    {
+        /// <summary>There was a stream, which ended.</summary>
+        Connected,
+
+        /// <summary>The machine says that nobody is there.</summary>
+        NobodyListens,
+
+        /// <summary>No answer in time, or one that is no stream.</summary>
+        Failed,
+    }
+
     private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The other member shows that it is there: connect now.</summary>
@@ -21,16 +33,16 @@ internal sealed class IncomingStream(PeerLink link, StreamKind kind)
     public async Task RunAsync(CancellationToken cancellation)
     {
         var pause = _options.DialRetry;
-        var wasConnected = false;
-        while (!cancellation.IsCancellationRequested)
+        var before = Attempt.Failed;
+        while (true)
         {
-            var connected = await ConnectAndReadAsync(cancellation).ConfigureAwait(false);
+            var attempt = await ConnectAndReadAsync(cancellation).ConfigureAwait(false);
             if (cancellation.IsCancellationRequested)
                 return;
-            if (!connected && wasConnected)
+            if (attempt == Attempt.NobodyListens && before == Attempt.Connected)
                 link.Receiver.PeerGone(link.Id);
-            wasConnected = connected;
-            if (connected)
+            before = attempt;
+            if (attempt == Attempt.Connected)
             {
                 pause = _options.DialRetry;
                 continue;
@@ -41,29 +53,30 @@ internal sealed class IncomingStream(PeerLink link, StreamKind kind)
         }
     }
 
-    /// <summary>True when there was a connection, which ended.</summary>
-    private async Task<bool> ConnectAndReadAsync(CancellationToken cancellation)
+    private async Task<Attempt> ConnectAndReadAsync(CancellationToken cancellation)
     {
         var url = link.Urls.Current;
-        var connected = false;
+        var attempt = Attempt.Failed;
         try
         {
             using var watch = new StreamWatch(_options, cancellation);
             using var answer = await DialAsync(url, watch).ConfigureAwait(false);
-            connected = true;
+            attempt = Attempt.Connected;
             link.Connected();
             await ReadAsync(answer, watch).ConfigureAwait(false);
             link.Disconnected($"it closed its {kind} stream");
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or InvalidDataException or PeerRefusedException)
         {
-            if (connected)
+            if (attempt == Attempt.Connected)
                 link.Disconnected($"lost its {kind} stream ({PeerLink.Root(e)})");
+            else if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError })
+                attempt = Attempt.NobodyListens;
             if (!cancellation.IsCancellationRequested)
                 Failed(url, e);
         }
 
-        return connected;
+        return attempt;
     }
 
     private async Task<HttpResponseMessage> DialAsync(Uri url, StreamWatch watch)
@@ -88,7 +101,8 @@ internal sealed class IncomingStream(PeerLink link, StreamKind kind)
     private async Task ReadAsync(HttpResponseMessage answer, StreamWatch watch)
     {
         var body = await answer.Content.ReadAsStreamAsync(watch.Token).ConfigureAwait(false);
-        using var reader = new FrameReader(body, () => watch.Expect(_options.ReadTimeout));
+        watch.Expect(Timeout.InfiniteTimeSpan);
+        using var reader = new FrameReader(body, waits => watch.Expect(waits ? _options.ReadTimeout : Timeout.InfiniteTimeSpan));
         var decoder = StreamDecoder.For(kind, reader, link.Id, _options.MemberId);
         long counted = 0;
         while (await decoder.ReadAsync(watch.Token).ConfigureAwait(false) is { } message)

@@ -145,7 +145,7 @@ internal sealed class OutgoingStream(PeerLink link, StreamKind kind)
             if (!_channel.Writer.TryComplete())
                 return;
             Reason = why;
-            _closed.Cancel();
+            Cancellation.TryCancel(_closed);
         }
 
         /// <summary>Reports what was not sent, once.</summary>

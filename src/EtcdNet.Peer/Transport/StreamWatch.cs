@@ -10,7 +10,7 @@ internal sealed class StreamWatch : IDisposable
     {
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         _timer = options.Time.CreateTimer(
-            static source => ((CancellationTokenSource)source!).Cancel(), _cancellation, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            static source => Cancellation.TryCancel((CancellationTokenSource)source!), _cancellation, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Token = _cancellation.Token;
     }
 

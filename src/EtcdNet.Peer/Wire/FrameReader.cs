@@ -8,8 +8,8 @@ namespace EtcdNet.Peer.Wire;
 /// One reader at a time.
 /// </summary>
 /// <param name="stream">Where the bytes come from.</param>
-/// <param name="waiting">Called whenever the stream has nothing right now; the owner watches the clock from there on.</param>
-internal sealed class FrameReader(Stream stream, Action? waiting = null) : IDisposable
+/// <param name="waiting">Called with true when the stream has nothing right now, and with false when something came: the owner watches the clock in between.</param>
+internal sealed class FrameReader(Stream stream, Action<bool>? waiting = null) : IDisposable
 {
     /// <summary>etcd's limit for one message: 512 MiB.</summary>
     public const ulong MaxFrame = 512ul << 20;
@@ -109,9 +109,18 @@ internal sealed class FrameReader(Stream stream, Action? waiting = null) : IDisp
     private async ValueTask<int> ReadAsync(Memory<byte> into, CancellationToken cancellation)
     {
         var read = stream.ReadAsync(into, cancellation);
-        if (!read.IsCompleted)
-            waiting?.Invoke();
-        var count = await read.ConfigureAwait(false);
+        int count;
+        if (read.IsCompleted || waiting is null)
+        {
+            count = await read.ConfigureAwait(false);
+        }
+        else
+        {
+            waiting(true);
+            count = await read.ConfigureAwait(false);
+            waiting(false);
+        }
+
         Received += count;
         return count;
     }

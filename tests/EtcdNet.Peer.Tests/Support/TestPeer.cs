@@ -47,11 +47,12 @@ internal sealed class TestPeer : IAsyncDisposable
         var url = new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
 
         var options = new PeerTransportOptions { MemberId = id, ClusterId = ClusterId, AdvertisedUrls = [url.ToString().TrimEnd('/')] };
+        options = configure is null ? options : configure(options);
         var recording = receiver as RecordingReceiver ?? new RecordingReceiver();
         var metrics = new MetricsRegistry();
-        var transport = new PeerTransport(configure is null ? options : configure(options), receiver ?? recording, metrics, Logger.None);
-        endpoints = new PeerEndpoints(new MemberStore(), ClusterId, () => "{}", TimeProvider.System, transport);
-        return new TestPeer(web, id, url, recording, transport, metrics);
+        var transport = new PeerTransport(options, receiver ?? recording, metrics, Logger.None);
+        endpoints = new PeerEndpoints(new MemberStore(), options.ClusterId, () => "{}", TimeProvider.System, transport);
+        return new TestPeer(web, options.MemberId, url, recording, transport, metrics);
     }
 
     /// <summary>Tells the transport who the members are.</summary>
