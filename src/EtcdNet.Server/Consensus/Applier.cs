@@ -154,8 +154,8 @@ internal sealed class Applier
 
     private void Replace(IReceivedState state)
     {
+        Switch(state.Configuration);
         state.Install();
-        _configuration = ConfStateCodec.Decode(_machine.ConfState);
         _state.PublishApplied(_machine.ConsistentIndex, _machine.ConsistentTerm);
         _loop.Incoming.Installed();
         _log.Information("the state was replaced by the leader's snapshot at entry {Index}", _machine.ConsistentIndex);
@@ -196,7 +196,7 @@ internal sealed class Applier
         }
         // The proposer of this very entry still has it in parsed form; both forms are one and the same request.
         ulong id = EntryHeader.RequestId(entry.Data.Span);
-        PendingProposal? pending = id == 0 ? null : _pending.Remove(id);
+        PendingProposal? pending = id == 0 ? null : _pending.Remove(id, entry.Data.Span);
         InternalRaftRequest request = pending?.Request ?? InternalRaftRequest.Parser.ParseFrom(entry.Data.Span);
         ApplyResult result = _machine.Apply(entry.Index, entry.Term, request);
         if (pending is not null)
@@ -218,10 +218,10 @@ internal sealed class Applier
             _log.Warning("configuration change at entry {Index} is refused: {Reason}", entry.Index, refusal.Message);
         ulong subject = refusal is null ? change.NodeId : 0;
         ConfChangeV2 forRaft = (ConfChangeCodec.Decode(entry.Data) with { NodeId = subject }).AsV2();
-        _configuration = ConfStateChange.After(_configuration, forRaft);
+        Switch(ConfStateChange.After(_configuration, forRaft));
         _machine.ApplyConfChange(entry.Index, entry.Term, change, ConfStateCodec.Encode(_configuration));
         _loop.ConfChangeApplied(forRaft);
-        if (change.Id != 0 && _pending.Remove(change.Id) is { } pending)
+        if (change.Id != 0 && _pending.Remove(change.Id, entry.Data.Span) is { } pending)
             _settled.Add(new Settled(pending, new ApplyResult(change, refusal?.ToException())));
     }
 
@@ -236,9 +236,16 @@ internal sealed class Applier
             _log.Warning("configuration change at entry {Index} is refused: {Reason}", entry.Index, refusal.Message);
             change = new ConfChangeV2 { Changes = [new ConfChangeSingle(ConfChangeType.UpdateNode, 0)] };
         }
-        _configuration = ConfStateChange.After(_configuration, change);
+        Switch(ConfStateChange.After(_configuration, change));
         _machine.ApplyConfChange(entry.Index, entry.Term, changes, ConfStateCodec.Encode(_configuration));
         _loop.ConfChangeApplied(change);
+    }
+
+    /// <summary>Before the members change: a removed one must not be sent away while it has a vote in a joint configuration.</summary>
+    private void Switch(ConfState configuration)
+    {
+        _configuration = configuration;
+        _state.PublishAppliedConfiguration(configuration);
     }
 
     private void Settle()

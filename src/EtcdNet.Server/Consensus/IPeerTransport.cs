@@ -25,7 +25,8 @@ public interface IPeerTransport
     void SendSnapshot(Message message, IOutgoingSnapshot state);
 
     /// <summary>
-    /// Who belongs to the cluster now, and who never will again. Applier's thread, after every change; also when the transport is set.
+    /// Who belongs to the cluster now, and who never will again. Who is in neither list keeps its connection: it is on its
+    /// way out through a joint configuration. Applier's thread, after every change; also when the transport is set.
     /// </summary>
     void MembersChanged(IReadOnlyList<Member> members, IReadOnlyList<ulong> removed);
 }

@@ -27,6 +27,7 @@ internal sealed class MemberCore : IDisposable
         WalMetadata identity = parts.Wal.Metadata;
         State = new ConsensusState(identity.MemberId, identity.ClusterId);
         State.PublishConfiguration(parts.Configuration);
+        State.PublishAppliedConfiguration(parts.Configuration);
         State.PublishApplied(machine.AppliedIndex, machine.ConsistentTerm);
         Ids = new RequestIdGenerator(identity.MemberId, time.GetUtcNow());
         Loop = new RaftLoop(new RaftNode(settings.ForRaft(identity.MemberId, machine.AppliedIndex), parts.Entries), State, Pending, settings.TickInterval, time, log);
@@ -37,7 +38,7 @@ internal sealed class MemberCore : IDisposable
         ulong committed = parts.Entries.InitialState().HardState.Commit;
         Applier = new Applier(machine, State, Pending, Loop, Housekeeping, committed, time, log) { SlowApply = settings.SlowApply };
         _outgoing = new OutgoingSnapshots(State, () => parts.Entries.FirstIndex, Applier.Run, () => parts.States.Capture(Applier.Configuration));
-        Inbox = new PeerInbox(identity.MemberId, identity.ClusterId, Loop, machine.Members, Loop.Incoming, parts.States);
+        Inbox = new PeerInbox(State, Loop, machine.Members, Loop.Incoming, parts.States);
         parts.Entries.SetSnapshotSource(_outgoing.Offer);
         Loop.Outgoing = _outgoing;
         Loop.AppendWork = Writer.Append;
@@ -47,7 +48,8 @@ internal sealed class MemberCore : IDisposable
         Loop.LeaderChanged = OnLeaderChanged;
         Writer.Install = Applier.Install;
         Applier.Applied = Reads.Applied;
-        Applier.MembersChanged = () => Loop.Transport.MembersChanged(machine.Members.Members, machine.Members.Removed);
+        Applier.MembersChanged = () => Loop.Transport.MembersChanged(
+            machine.Members.Members, [.. machine.Members.Removed.Except(Applier.Configuration.VotersOutgoing)]);
     }
 
     public ConsensusState State { get; }

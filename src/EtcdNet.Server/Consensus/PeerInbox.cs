@@ -7,25 +7,28 @@ namespace EtcdNet.Server.Consensus;
 /// <summary>Where a transport hands in what it received from the other members, and what became of its sending. Any thread.</summary>
 public sealed class PeerInbox
 {
+    private readonly ConsensusState _state;
     private readonly RaftLoop _loop;
     private readonly MemberStore _members;
     private readonly IncomingSnapshots _snapshots;
     private readonly IStateStore _states;
 
-    internal PeerInbox(ulong memberId, ulong clusterId, RaftLoop loop, MemberStore members, IncomingSnapshots snapshots, IStateStore states)
+    internal PeerInbox(ConsensusState state, RaftLoop loop, MemberStore members, IncomingSnapshots snapshots, IStateStore states)
     {
-        (MemberId, ClusterId) = (memberId, clusterId);
-        (_loop, _members, _snapshots, _states) = (loop, members, snapshots, states);
+        (_state, _loop, _members, _snapshots, _states) = (state, loop, members, snapshots, states);
     }
 
     /// <summary>This member.</summary>
-    public ulong MemberId { get; }
+    public ulong MemberId => _state.MemberId;
 
     /// <summary>Its cluster.</summary>
-    public ulong ClusterId { get; }
+    public ulong ClusterId => _state.ClusterId;
 
-    /// <summary>True for a former member: it is told so instead of being heard (etcd answers it 410 Gone).</summary>
-    public bool IsRemoved(ulong id) => _members.Removed.Contains(id);
+    /// <summary>
+    /// True for a former member: it is told so instead of being heard (etcd answers it 410 Gone). One that is on its way out
+    /// through a joint configuration still has its vote (Raft paper §6).
+    /// </summary>
+    public bool IsRemoved(ulong id) => _members.Removed.Contains(id) && !_state.AppliedConfiguration.VotersOutgoing.Contains(id);
 
     /// <summary>Takes a message that came from member <paramref name="peer"/>.</summary>
     /// <param name="peer">Who sent it, as far as the connection proves it.</param>
@@ -72,7 +75,8 @@ public sealed class PeerInbox
 
     private PeerVerdict Judge(ulong peer, Message message, PeerVerdict good, Message? toStep)
     {
-        if (IsRemoved(peer) || IsRemoved(message.From))
+        // Only the sender is told: a member that passes on what a former member asked is none itself.
+        if (IsRemoved(peer))
             return PeerVerdict.Removed;
         // Requests that were passed on keep the name of who asked first; everything else is said by the sender itself.
         bool mayBePassedOn = message.Type is MessageType.Prop or MessageType.ReadIndex or MessageType.TransferLeader;

@@ -56,7 +56,7 @@ internal sealed class Proposer : IProposer
         byte[] data = new byte[size];
         request.WriteTo(data.AsSpan());
 
-        PendingProposal pending = _pending.Add(id, request, _time.GetTimestamp() + _timeoutTicks);
+        PendingProposal pending = _pending.Add(id, request, data, _time.GetTimestamp() + _timeoutTicks);
         ValueTask<IMessage> outcome = pending.Task;
         if (!_loop.Propose(id, data))
             _pending.Remove(id)?.Fail(EtcdError.Stopped.ToException());
@@ -71,9 +71,10 @@ internal sealed class Proposer : IProposer
     public ValueTask<IMessage> ProposeConfChangeAsync(ConfChange change, CancellationToken cancellation)
     {
         ulong id = _ids.Next();
-        PendingProposal pending = _pending.Add(id, null, _time.GetTimestamp() + _timeoutTicks);
+        byte[] data = ConfChangeCodec.Encode(change with { Id = id });
+        PendingProposal pending = _pending.Add(id, null, data, _time.GetTimestamp() + _timeoutTicks);
         ValueTask<IMessage> outcome = pending.Task;
-        if (!_loop.ProposeConfChange(id, EntryType.ConfChange, ConfChangeCodec.Encode(change with { Id = id })))
+        if (!_loop.ProposeConfChange(id, EntryType.ConfChange, data))
             _pending.Remove(id)?.Fail(EtcdError.Stopped.ToException());
         return cancellation.CanBeCanceled ? WithCancellation(id, outcome, cancellation) : outcome;
     }

@@ -67,6 +67,9 @@ public sealed class RaftLoop
     /// <summary>Called on the loop's thread once a tick.</summary>
     internal Action Ticked { get; set; } = static () => { };
 
+    /// <summary>The core, to be looked at between two calls of <see cref="RunOnce"/>.</summary>
+    internal RaftNode Node => _node;
+
     /// <summary>Queues a proposal. False when the loop has stopped.</summary>
     internal bool Propose(ulong id, ReadOnlyMemory<byte> data) => _inbox.Post(RaftInput.Proposal(id, data), Urgency.Soon);
 

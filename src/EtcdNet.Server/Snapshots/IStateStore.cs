@@ -34,6 +34,9 @@ internal interface IReceivedState
     /// <summary>Where it stands in the log.</summary>
     EntryId Id { get; }
 
+    /// <summary>Who votes at that point.</summary>
+    ConfState Configuration { get; }
+
     /// <summary>
     /// Puts it on the disk as a checkpoint that counts from the moment that the log says so. Log writer's thread; blocks.
     /// </summary>

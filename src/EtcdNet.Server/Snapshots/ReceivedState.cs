@@ -12,6 +12,9 @@ internal sealed class ReceivedState(MemberStorage storage, IncomingStore incomin
     public EntryId Id { get; } = new(image.AppliedTerm, image.AppliedIndex);
 
     /// <inheritdoc/>
+    public ConfState Configuration { get; } = ConfStateCodec.Decode(machine.ConfState);
+
+    /// <inheritdoc/>
     public void MakeDurable() => incoming.Checkpointer.Begin(image).GetAwaiter().GetResult();
 
     /// <inheritdoc/>
