@@ -5,9 +5,8 @@ namespace EtcdNet.Peer.Transport;
 
 /// <summary>Hands what the transport receives to the inbox of a running member.</summary>
 /// <param name="inbox">The member's inbox.</param>
-/// <param name="peerGone">See <see cref="IPeerReceiver.PeerGone"/>.</param>
 /// <param name="removed">See <see cref="IPeerReceiver.RemovedFromCluster"/>.</param>
-public sealed class InboxReceiver(PeerInbox inbox, Action<ulong> peerGone, Action removed) : IPeerReceiver
+public sealed class InboxReceiver(PeerInbox inbox, Action removed) : IPeerReceiver
 {
     /// <inheritdoc/>
     public PeerVerdict Receive(ulong peer, Message message) => inbox.Receive(peer, message);
@@ -25,7 +24,7 @@ public sealed class InboxReceiver(PeerInbox inbox, Action<ulong> peerGone, Actio
     public bool IsRemoved(ulong member) => inbox.IsRemoved(member);
 
     /// <inheritdoc/>
-    public void PeerGone(ulong peer) => peerGone(peer);
+    public void PeerGone(ulong peer) => inbox.ReportGone(peer);
 
     /// <inheritdoc/>
     public void RemovedFromCluster() => removed();

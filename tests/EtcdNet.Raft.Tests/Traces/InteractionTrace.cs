@@ -28,6 +28,7 @@ internal sealed partial class InteractionTrace : ITrace
         ["raft-log"] = b => PrintLog(First(b)),
         ["raft-state"] = _ => PrintState(),
         ["read-index"] = b => First(b).Raft.ReadIndex(Encoding.UTF8.GetBytes(b.Arguments[1].Key)),
+        ["report-gone"] = b => First(b).Raft.ReportGone(b.Arguments[1].Id),
         ["report-snapshot"] = b => First(b).Raft.ReportSnapshot(b.Arguments[1].Id, b.Find("ok")!.Flag),
         ["report-unreachable"] = b => First(b).Raft.ReportUnreachable(b.Arguments[1].Id),
         ["send-snapshot"] = SendSnapshot,
