@@ -1,4 +1,5 @@
 using EtcdNet.Benchmarks;
+using EtcdNet.Benchmarks.Raft;
 
 // No word first: the comparison under load.
 switch (args is [var word, ..] && !char.IsAsciiDigit(word[0]) ? word : "load")
@@ -12,7 +13,9 @@ switch (args is [var word, ..] && !char.IsAsciiDigit(word[0]) ? word : "load")
     case "growth":
         await GrowthRun.RunAsync(args[1..]);
         return 0;
+    case "raft":
+        return RaftBenchmarks.Run();
     default:
-        Console.Error.WriteLine("usage: [load [REQUESTS [ROUNDS]] | scale [KEYS [etcdnet]] | growth [OVERWRITES [KEYS]]]");
+        Console.Error.WriteLine("usage: [load [REQUESTS [ROUNDS]] | scale [KEYS [etcdnet]] | growth [OVERWRITES [KEYS]] | raft]");
         return 2;
 }

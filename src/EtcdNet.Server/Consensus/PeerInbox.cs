@@ -70,6 +70,9 @@ public sealed class PeerInbox
     /// <summary>A message to that member could not be delivered.</summary>
     public void ReportUnreachable(ulong peer) => _loop.ReportUnreachable(peer);
 
+    /// <summary>That member's process has ended: its connections closed, and it takes no new ones.</summary>
+    public void ReportGone(ulong peer) => _loop.ReportGone(peer);
+
     /// <summary>Whether a snapshot has reached that member.</summary>
     public void ReportSnapshot(ulong peer, bool ok) => _loop.ReportSnapshot(peer, ok);
 

@@ -39,6 +39,9 @@ internal readonly struct RaftInput
     /// <summary>A peer did not get a message.</summary>
     public static RaftInput Unreachable(ulong peer) => new(RaftInputKind.Unreachable, null, peer, default);
 
+    /// <summary>A peer's process has ended.</summary>
+    public static RaftInput Gone(ulong peer) => new(RaftInputKind.Gone, null, peer, default);
+
     /// <summary>How sending a snapshot to a peer went.</summary>
     public static RaftInput SnapshotSent(ulong peer, bool ok) => new(ok ? RaftInputKind.SnapshotSent : RaftInputKind.SnapshotFailed, null, peer, default);
 
@@ -57,6 +60,7 @@ internal enum RaftInputKind
     ConfChangeApplied,
     ConfChange,
     Unreachable,
+    Gone,
     SnapshotSent,
     SnapshotFailed,
     Transfer,

@@ -82,6 +82,9 @@ public sealed class RaftLoop
     /// <summary>Reports that a message to a peer was not delivered.</summary>
     internal bool ReportUnreachable(ulong peer) => _inbox.Post(RaftInput.Unreachable(peer));
 
+    /// <summary>Reports that a peer's process has ended.</summary>
+    internal bool ReportGone(ulong peer) => _inbox.Post(RaftInput.Gone(peer));
+
     /// <summary>Reports how sending a snapshot went.</summary>
     internal bool ReportSnapshot(ulong peer, bool ok) => _inbox.Post(RaftInput.SnapshotSent(peer, ok));
 
@@ -189,6 +192,9 @@ public sealed class RaftLoop
                 break;
             case RaftInputKind.Unreachable:
                 _node.ReportUnreachable(input.Number);
+                break;
+            case RaftInputKind.Gone:
+                _node.ReportGone(input.Number);
                 break;
             case RaftInputKind.SnapshotSent or RaftInputKind.SnapshotFailed:
                 _node.ReportSnapshot(input.Number, input.Kind == RaftInputKind.SnapshotSent);
