@@ -23,7 +23,7 @@ public sealed partial class StateMachine
         Alarms.Adopt(prepared.Alarms);
         Members.Adopt(prepared.Members);
         _confState = prepared._confState;
-        Compactor.FinishedRevision = prepared.Compactor.FinishedRevision;
+        Compactor.Reset(prepared.Compactor.FinishedRevision);
         Store.Adopt(prepared.Store);
         _index = prepared._index;
         _term = prepared._term;

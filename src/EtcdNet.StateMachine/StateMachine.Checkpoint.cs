@@ -42,7 +42,7 @@ public sealed partial class StateMachine
         Members.SetClusterVersion(small.ClusterVersion);
         Members.SetDowngrade(small.Downgrade is { Enabled: true } downgrade ? downgrade.TargetVersion : null);
         Store.Load(image, small.CompactRevision, records);
-        Compactor.FinishedRevision = image.FinishedCompactRevision;
+        Compactor.Reset(image.FinishedCompactRevision);
         _confState = small.ConfState.Memory;
         _index = image.AppliedIndex;
         _term = image.AppliedTerm;

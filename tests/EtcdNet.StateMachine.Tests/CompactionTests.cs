@@ -72,18 +72,40 @@ public sealed class CompactionTests
         Assert.Null(result.Error);
         Assert.True(_machine.State.Compactor.HasWork, "the answer does not wait for the work");
         Assert.Throws<EtcdException>(() => _machine.Range("k0", revision: 20));
-        Assert.True(_machine.State.Compactor.Step(4));
+        Assert.True(_machine.State.Compactor.Step(8));
         Assert.Equal((16, 0L), (_machine.Backend.Count, _machine.State.Compactor.FinishedRevision));
         // Another one comes while the first is at work.
         _machine.Put("k9", "newest");
         Assert.Null(_machine.Compact(22, physically: false));
-        Assert.True(_machine.State.Compactor.Step(4));
-        Assert.True(_machine.State.Compactor.Step(4));
+        Assert.True(_machine.State.Compactor.Step(8));
+        Assert.True(_machine.State.Compactor.Step(8));
         Assert.Equal(21, _machine.State.Compactor.FinishedRevision);
-        Assert.False(_machine.State.Compactor.Step(4));
+        Assert.False(_machine.State.Compactor.Step(8));
         Assert.Equal((10, 22L), (_machine.Backend.Count, _machine.State.Compactor.FinishedRevision));
         Assert.Equal(11, _machine.State.Compactor.ReleasedTotal);
-        Assert.False(_machine.State.Compactor.Step(4));
+        Assert.False(_machine.State.Compactor.Step(8));
+    }
+
+    [Fact]
+    public void A_key_with_very_many_versions_takes_several_slices_and_may_change_in_between()
+    {
+        for (int i = 0; i < 1000; i++)
+            _machine.Put("hot", $"{i}");
+        _machine.Delete("hot");
+        Assert.Null(_machine.Compact(1002, physically: false));
+        Assert.True(_machine.State.Compactor.Step(100));
+        Assert.Equal((100L, 0L), (_machine.State.Compactor.ReleasedTotal, _machine.State.Compactor.FinishedRevision));
+        _machine.Put("hot", "again");
+        Assert.Equal("hot=again", _machine.Show("\0", "\0"));
+        int slices = 1;
+        while (_machine.State.Compactor.Step(100))
+            slices++;
+        Assert.InRange(slices, 9, 11);
+        // The tombstone is at the compact revision and stays for watchers that start there; and what came after.
+        Assert.Equal((2, 1002L), (_machine.Backend.Count, _machine.State.Compactor.FinishedRevision));
+        Assert.Equal("hot=again", _machine.Show("\0", "\0"));
+        Assert.Null(_machine.Compact(1003));
+        Assert.Equal(1, _machine.Backend.Count);
     }
 
     [Fact]

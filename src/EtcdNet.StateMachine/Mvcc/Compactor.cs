@@ -14,6 +14,9 @@ public sealed class Compactor
     private readonly IBackend _backend;
     private long _target;
     private int _keysLeft;
+    private KeyHistory? _current;
+    private int _currentDead;
+    private int _currentReleased;
     private long _passCount;
     private ulong _passCrcSum;
     private long _passBytes;
@@ -29,7 +32,7 @@ public sealed class Compactor
     public long FinishedRevision
     {
         get => Interlocked.Read(ref _finished);
-        internal set => Interlocked.Exchange(ref _finished, value);
+        private set => Interlocked.Exchange(ref _finished, value);
     }
 
     /// <summary>
@@ -47,21 +50,33 @@ public sealed class Compactor
     /// <summary>Records released since the start.</summary>
     public long ReleasedTotal { get; private set; }
 
-    /// <summary>Does a slice of the work: looks at no more than so many keys. Applier's thread, outside of a batch.</summary>
-    /// <returns>True when there is more to do.</returns>
-    public bool Step(int maxKeys)
+    /// <summary>Goes on in another state; a pass that was under way is given up with the old one.</summary>
+    internal void Reset(long finishedRevision)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxKeys);
+        (_current, _keysLeft) = (null, 0);
+        FinishedRevision = finishedRevision;
+    }
+
+    /// <summary>Does a slice of the work. Applier's thread, outside of a batch.</summary>
+    /// <param name="budget">Keys to look at and records to release, together; a key with very many takes several slices.</param>
+    /// <returns>True when there is more to do.</returns>
+    public bool Step(int budget)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(budget);
         // Readers must know of the compaction before anything disappears.
         Invariant.Check(_store.IsPublished);
         if (!IsRunning && !TryStart())
             return false;
         bool removed = false;
-        for (; maxKeys > 0 && _keysLeft > 0; maxKeys--, _keysLeft--)
-            removed |= Prune(_store.PruneQueue.Dequeue());
+        while (budget > 0 && (_current is not null || TakeNext()))
+        {
+            budget -= 1 + Release(_current!, budget);
+            if (_currentReleased == _currentDead)
+                removed |= FinishCurrent(_current!);
+        }
         if (removed)
             _store.Changed();
-        if (_keysLeft == 0)
+        if (_keysLeft == 0 && _current is null)
             Finish();
         return HasWork;
     }
@@ -80,23 +95,42 @@ public sealed class Compactor
         return true;
     }
 
-    private bool Prune(KeyHistory item)
+    private bool TakeNext()
     {
-        item.IsQueued = false;
-        int dead = item.PrunableAt(_target);
+        if (_keysLeft == 0)
+            return false;
+        _keysLeft--;
+        _current = _store.PruneQueue.Dequeue();
+        _current.IsQueued = false;
+        _currentDead = _current.PrunableAt(_target);
+        _currentReleased = 0;
+        return true;
+    }
+
+    /// <summary>The key may change between two slices: that adds to the end of its history, and what is dead stays dead.</summary>
+    private int Release(KeyHistory item, int recordsMax)
+    {
+        int count = Math.Min(_currentDead - _currentReleased, recordsMax);
         long bytesBefore = _backend.SizeInUseInBytes;
-        for (int i = 0; i < dead; i++)
-            _passCrcSum += _backend.Release(item.At(i).Revision);
+        for (int i = 0; i < count; i++)
+            _passCrcSum += _backend.Release(item.At(_currentReleased + i).Revision);
         _passBytes += bytesBefore - _backend.SizeInUseInBytes;
-        _passCount += dead;
-        ReleasedTotal += dead;
-        if (dead == item.Count)
+        _currentReleased += count;
+        _passCount += count;
+        ReleasedTotal += count;
+        return count;
+    }
+
+    private bool FinishCurrent(KeyHistory item)
+    {
+        _current = null;
+        if (_currentDead == item.Count)
         {
             _store.Index.Remove(item.Key);
             return true;
         }
-        if (dead > 0)
-            item.Drop(dead);
+        if (_currentDead > 0)
+            item.Drop(_currentDead);
         _store.QueueForPruning(item);
         return false;
     }
