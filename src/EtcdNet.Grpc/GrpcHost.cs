@@ -104,7 +104,7 @@ public sealed class GrpcHost : IAsyncDisposable
         using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         grace.CancelAfter(_options.ShutdownGrace);
         await _state.StopAsync().ConfigureAwait(false);
-        await _server.StopAsync(grace.Token).ConfigureAwait(false);
+        await _state.Heartbeats.BeatUntilAsync(_server.StopAsync(grace.Token)).ConfigureAwait(false);
     }
 
     private void ConfigureWeb(IWebHostBuilder web)
@@ -164,7 +164,7 @@ public sealed class GrpcHost : IAsyncDisposable
         KestrelServerOptions kestrel, SharedListener listener, ListenerShare share, HttpProtocols protocols)
     {
         var endpoint = listener.Endpoint;
-        var guards = new GuardMiddleware(endpoint, _options, KestrelLimits.HeaderBlockBytesMax);
+        var guards = new GuardMiddleware(endpoint, _state, KestrelLimits.HeaderBlockBytesMax);
         kestrel.Listen(listener.Share(share), listen =>
         {
             listen.Protocols = protocols;

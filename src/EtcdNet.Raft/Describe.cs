@@ -53,9 +53,7 @@ public static class Describe
     /// <summary><c>1/4 EntryNormal "foo"</c>.</summary>
     public static string Entry(in Entry entry, EntryFormatter? formatter = null)
     {
-        var payload = entry.Type == EntryType.Normal
-            ? (formatter ?? Quoted)(entry.Data)
-            : Changes((ConfChangeCodec.DecodeEntry(entry) ?? new ConfChangeV2()).Changes);
+        var payload = entry.Type == EntryType.Normal ? (formatter ?? Quoted)(entry.Data) : Changes(entry);
         return $"{entry.Term}/{entry.Index} Entry{entry.Type}{(payload.Length > 0 ? " " : "")}{payload}";
     }
 
@@ -67,6 +65,19 @@ public static class Describe
         for (var i = 0; i < parts.Length; i++)
             parts[i] = $"{Letter(changes[i].Type)}{changes[i].NodeId}";
         return string.Join(' ', parts);
+    }
+
+    /// <summary>The changes of an entry; the bare bytes if they are none, since describing a message must never fail.</summary>
+    private static string Changes(in Entry entry)
+    {
+        try
+        {
+            return ConfChangeCodec.DecodeEntry(entry) is { } change ? Changes(change.Changes) : Quoted(entry.Data);
+        }
+        catch (FormatException)
+        {
+            return Quoted(entry.Data);
+        }
     }
 
     /// <summary>The change in an entry as protobuf text.</summary>

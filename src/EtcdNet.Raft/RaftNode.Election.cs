@@ -24,8 +24,42 @@ public sealed partial class RaftNode
         if (!IsPromotable || _electionElapsed < _randomizedElectionTimeout)
             return;
         _electionElapsed = 0;
+        EndHaste();
         Campaign();
     }
+
+    /// <summary>
+    /// The process of <paramref name="id"/> is known to have ended: its connections closed and it takes no new ones. If it led, the
+    /// members that know this need not wait for the election timeout. They forget it, so that they may vote, and campaign one after
+    /// the other, a tick apart, so that their votes do not split. The rules of voting are unchanged: being wrong costs a leader at worst.
+    /// </summary>
+    public void ReportGone(ulong id)
+    {
+        if (_role == RaftRole.Leader)
+            ReportUnreachable(id);
+        else if (id != 0 && id == _lead)
+            SucceedSoon(id);
+    }
+
+    private void SucceedSoon(ulong gone)
+    {
+        HandleForgetLeader();
+        if (_lead != 0)
+            return;
+        var rank = 1;
+        foreach (var id in _tracker.Configuration.Voters.Ids)
+            rank += id != gone && id < _id ? 1 : 0;
+        (_electionElapsed, _randomizedElectionTimeout) = (0, Math.Min(rank, _randomizedElectionTimeout));
+    }
+
+    /// <summary>One early attempt is enough; from there on, or when a leader is heard, the usual timeout counts.</summary>
+    private void EndHaste()
+    {
+        if (_randomizedElectionTimeout < _options.ElectionTick)
+            _randomizedElectionTimeout = NextElectionTimeout();
+    }
+
+    private int NextElectionTimeout() => _options.ElectionTick + _options.Random.Next(_options.ElectionTick);
 
     private void Hup(CampaignKind kind)
     {
@@ -225,7 +259,7 @@ public sealed partial class RaftNode
             (_term, _vote) = (term, 0);
         _lead = 0;
         _electionElapsed = _heartbeatElapsed = 0;
-        _randomizedElectionTimeout = _options.ElectionTick + _options.Random.Next(_options.ElectionTick);
+        _randomizedElectionTimeout = NextElectionTimeout();
         _leadTransferee = 0;
         _tracker.ResetVotes();
         var last = _log.LastIndex;

@@ -47,6 +47,7 @@ public sealed partial class RaftNode
     private void HeardLeader(ulong leader)
     {
         _electionElapsed = 0;
+        EndHaste();
         _lead = leader;
     }
 

@@ -76,6 +76,9 @@ public sealed partial class RaftNode
     /// <summary>Index of the last entry of the log, durable or not.</summary>
     public ulong LastIndex => _log.LastIndex;
 
+    /// <summary>A received snapshot waits until the entries handed out before it are applied.</summary>
+    public bool HoldsSnapshot => _heldSnapshot is not null;
+
     /// <summary>The member that this leader is handing over to, 0 for none.</summary>
     public ulong LeadTransferee => _leadTransferee;
 

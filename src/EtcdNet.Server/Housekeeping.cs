@@ -23,7 +23,8 @@ internal sealed class Housekeeping : IHousekeeping
 
     private readonly MemberStorage _storage;
     private readonly MemberOptions _options;
-    private readonly Action<ulong> _releaseLogBefore;
+    private readonly LogWriter _writer;
+    private readonly EntryTrimmer _entries;
     private readonly Action<TimeSpan> _checkpointed;
     private readonly ILogger _log;
     private readonly RecordLiveness _isLive;
@@ -37,15 +38,16 @@ internal sealed class Housekeeping : IHousekeeping
 
     /// <param name="storage">What is kept in order; its writer calls.</param>
     /// <param name="options">When a checkpoint is due.</param>
-    /// <param name="releaseLogBefore">Told which entries no checkpoint needs any more.</param>
+    /// <param name="core">Whose log writer is told which entries no checkpoint needs any more.</param>
     /// <param name="checkpointed">Told how long a checkpoint took.</param>
     /// <param name="log">Log of the process.</param>
     public Housekeeping(
-        MemberStorage storage, MemberOptions options, Action<ulong> releaseLogBefore, Action<TimeSpan> checkpointed, ILogger log)
+        MemberStorage storage, MemberOptions options, MemberCore core, Action<TimeSpan> checkpointed, ILogger log)
     {
         _storage = storage;
         _options = options;
-        _releaseLogBefore = releaseLogBefore;
+        _writer = core.Writer;
+        _entries = new EntryTrimmer(storage.Entries, core.State, options.CatchUpEntries, options.SnapshotCount, options.CatchUpBytes);
         _checkpointed = checkpointed;
         _log = log.ForContext<Housekeeping>();
         _isLive = storage.Machine.Store.IsReferenced;
@@ -62,7 +64,7 @@ internal sealed class Housekeeping : IHousekeeping
     public CompactionWaits Compactions { get; } = new();
 
     /// <inheritdoc/>
-    public bool HasWork => _storage.Machine.Compactor.HasWork || _collecting;
+    public bool HasWork => !_storage.IsPinned && (_storage.Machine.Compactor.HasWork || _collecting);
 
     /// <inheritdoc/>
     public TimeSpan Interval { get; } = TimeSpan.FromSeconds(1);
@@ -70,11 +72,13 @@ internal sealed class Housekeeping : IHousekeeping
     /// <inheritdoc/>
     public bool Step()
     {
-        TrimEntries();
+        _entries.Trim();
         FinishCheckpoint();
+        _storage.CloseRetired();
         if (_checkpoint is null && IsCheckpointDue)
             BeginCheckpoint();
-        return Collect() | Compact();
+        // A snapshot on its way to another member needs its records.
+        return !_storage.IsPinned && (Collect() | Compact());
     }
 
     /// <inheritdoc/>
@@ -135,6 +139,7 @@ internal sealed class Housekeeping : IHousekeeping
     {
         _logBytesAtCheckpoint = _storage.Log.WrittenBytes;
         _checkpointIndex = _storage.Machine.ConsistentIndex;
+        _log.Information("checkpoint begins; applied index {AppliedIndex}", _checkpointIndex);
         _checkpoint = _storage.Checkpointer.Begin(_storage.Machine.Capture());
     }
 
@@ -145,18 +150,10 @@ internal sealed class Housekeeping : IHousekeeping
             return;
         _checkpoint = null;
         CheckpointResult result = finished.GetAwaiter().GetResult();
-        _releaseLogBefore(result.LowestNeededIndex);
+        _writer.ReleaseBefore(result.LowestNeededIndex);
         _checkpointed(result.Duration);
         _log.Information(
             "checkpoint made; applied index {AppliedIndex}, revision {Revision}, log kept from {LogIndex}, took {Took}",
             result.Checkpoint.Image.AppliedIndex, result.Checkpoint.Image.Revision, result.LowestNeededIndex, result.Duration);
-    }
-
-    /// <summary>Keeps in memory what a follower that is a little behind may need, and no more.</summary>
-    private void TrimEntries()
-    {
-        ulong applied = _storage.Machine.AppliedIndex;
-        if (applied > _storage.Entries.FirstIndex + _options.CatchUpEntries + _options.SnapshotCount)
-            _storage.Entries.Compact(applied - _options.CatchUpEntries);
     }
 }

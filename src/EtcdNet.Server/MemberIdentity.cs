@@ -5,29 +5,37 @@ using EtcdNet.Storage.WriteAhead;
 
 namespace EtcdNet.Server;
 
-/// <summary>Which member of which cluster a data directory belongs to, and how a new cluster of one begins.</summary>
+/// <summary>Which member of which cluster a data directory belongs to, and how a new cluster begins.</summary>
 internal static class MemberIdentity
 {
-    /// <summary>Ids of a new cluster of one, as etcd computes them.</summary>
+    /// <summary>Ids of this member in a new cluster, as etcd computes them, or of one that joins.</summary>
     public static WalMetadata Of(MemberOptions options)
     {
+        if (options.Joins is { } joins)
+            return joins;
         ulong member = MemberIds.OfMember(options.PeerUrls, options.ClusterToken);
-        return new WalMetadata(member, MemberIds.OfCluster([member]));
+        return new WalMetadata(member, MemberIds.OfCluster(InitialMembers(options).Select(static initial => initial.Id)));
     }
 
     /// <summary>
-    /// The first entry of a new cluster: this member is added. It counts as committed from the start, since there is
-    /// nobody who could disagree (surface section 5.6).
+    /// The first entries of a new cluster: its members are added. They count as committed from the start, since every
+    /// member writes the same (surface section 5.6).
     /// </summary>
-    public static (HardState State, Entry Entry) FirstEntry(MemberOptions options, ulong memberId)
+    public static (HardState State, IReadOnlyList<Entry> Entries) FirstEntries(MemberOptions options)
     {
-        var change = new ConfChange
-        {
-            Type = ConfChangeType.AddNode,
-            NodeId = memberId,
-            Context = MemberJson.WriteContext(new Member { Id = memberId, PeerUrls = options.PeerUrls }),
-        };
-        var entry = new Entry(EntryType.ConfChange, Term: 1, Index: 1, ConfChangeCodec.Encode(change));
-        return (new HardState(Term: 1, Vote: 0, Commit: 1), entry);
+        Entry[] entries = [.. InitialMembers(options).OrderBy(static member => member.Id).Select(ToEntry)];
+        return (new HardState(Term: 1, Vote: 0, Commit: (ulong)entries.Length), entries);
+    }
+
+    private static IEnumerable<Member> InitialMembers(MemberOptions options)
+    {
+        IReadOnlyList<IReadOnlyList<string>> all = options.InitialCluster.Count == 0 ? [options.PeerUrls] : options.InitialCluster;
+        return all.Select(urls => new Member { Id = MemberIds.OfMember(urls, options.ClusterToken), PeerUrls = urls });
+    }
+
+    private static Entry ToEntry(Member member, int position)
+    {
+        var change = new ConfChange { Type = ConfChangeType.AddNode, NodeId = member.Id, Context = MemberJson.WriteContext(member) };
+        return new Entry(EntryType.ConfChange, Term: 1, Index: (ulong)position + 1, ConfChangeCodec.Encode(change));
     }
 }

@@ -19,6 +19,17 @@ public sealed record MemberOptions
     /// <summary>Client URLs told to clients (<c>--advertise-client-urls</c>).</summary>
     public required IReadOnlyList<string> ClientUrls { get; init; }
 
+    /// <summary>
+    /// Peer URLs of each member of a new cluster, this one among them (<c>--initial-cluster</c>); none: a cluster of one.
+    /// </summary>
+    public IReadOnlyList<IReadOnlyList<string>> InitialCluster { get; init; } = [];
+
+    /// <summary>
+    /// Who this member is in a cluster that runs already (<c>--initial-cluster-state existing</c>): it begins with nothing
+    /// and gets everything from the leader. Null to found a new cluster. Ignored when the directory has data.
+    /// </summary>
+    public WalMetadata? Joins { get; init; }
+
     /// <summary>Part of the ids of members and cluster (<c>--initial-cluster-token</c>).</summary>
     public string ClusterToken { get; init; } = "etcd-cluster";
 
@@ -69,4 +80,7 @@ public sealed record MemberOptions
 
     /// <summary>Applied entries that stay in memory for a follower that is a little behind (<c>--snapshot-catchup-entries</c>).</summary>
     public ulong CatchUpEntries { get; init; } = 5000;
+
+    /// <summary>Bytes of entries that stay in memory for such a follower at most, however few entries that makes.</summary>
+    public long CatchUpBytes { get; init; } = 64L << 20;
 }

@@ -1,5 +1,6 @@
 using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Snapshots;
 using EtcdNet.StateMachine;
 using EtcdNet.Storage;
 using EtcdNet.Storage.Checkpoints;
@@ -11,18 +12,26 @@ using Serilog;
 namespace EtcdNet.Server;
 
 /// <summary>What a member has on disk, recovered: the locked directory, the log, and the state machine over its backend.</summary>
-internal sealed class MemberStorage : IDisposable
+internal sealed class MemberStorage : IStateStore, IDisposable
 {
-    private readonly MemberFiles _store;
+    private const long RecordsWorthCollecting = 100_000;
+    private const long BytesWorthCollecting = 16L << 20;
 
-    private MemberStorage(MemberFiles store, EntryLog entries, StateMachine.StateMachine machine, DiskSpaceGuard space)
+    private readonly MemberFiles _store;
+    private readonly long _leaseTtlMin;
+    private readonly List<ExchangeableBackend.Retired> _retired = [];
+    private int _pins;
+
+    private MemberStorage(MemberFiles store, EntryLog entries, StateMachine.StateMachine machine, DiskSpaceGuard space, long leaseTtlMin)
     {
         _store = store;
+        _leaseTtlMin = leaseTtlMin;
         Entries = entries;
         Machine = machine;
         UnappliedBytes = store.Contents.Entries.Where(entry => entry.Index > machine.ConsistentIndex).Sum(entry => (long)entry.Data.Length);
         Space = space;
         Configuration = ConfStateCodec.Decode(machine.ConfState);
+        store.ForgetContents();
     }
 
     public ulong MemberId => Log.Metadata.MemberId;
@@ -34,6 +43,13 @@ internal sealed class MemberStorage : IDisposable
     public EntryLog Entries { get; }
 
     public FasterBackend Backend => _store.Backend;
+
+    /// <summary>Told when the store in force could not be written, on any thread; of one that takes its place as well.</summary>
+    public Action<DiskFailedException>? WriteFailed
+    {
+        get => Backend.WriteFailed;
+        set => Backend.WriteFailed = value;
+    }
 
     public Checkpointer Checkpointer => _store.Checkpointer;
 
@@ -61,9 +77,9 @@ internal sealed class MemberStorage : IDisposable
         try
         {
             StateMachine.StateMachine machine = Recover(store, options, time, log);
-            EntryLog entries = IsUnfounded(store, machine) ? Found(store.Wal, options) : store.NewEntryLog(ConfStateCodec.Decode(machine.ConfState));
+            EntryLog entries = IsUnfounded(store, machine, options) ? Found(store.Wal, options) : store.NewEntryLog(ConfStateCodec.Decode(machine.ConfState));
             var space = new DiskSpaceGuard(disk, options.DataDirectory, DiskSpaceGuard.ReserveBytesDefault, time);
-            return new MemberStorage(store, entries, machine, space);
+            return new MemberStorage(store, entries, machine, space, options.LeaseTtlMin);
         }
         catch
         {
@@ -72,7 +88,75 @@ internal sealed class MemberStorage : IDisposable
         }
     }
 
-    public void Dispose() => _store.Dispose();
+    /// <summary>Somebody reads the state as it was: nothing may be compacted or collected. Any thread.</summary>
+    public bool IsPinned => Volatile.Read(ref _pins) > 0;
+
+    /// <inheritdoc/>
+    public IOutgoingSnapshot? Capture(ConfState configuration)
+    {
+        StateImage image = Machine.Capture();
+        if (image.AppliedIndex == 0)
+            return null;
+        Interlocked.Increment(ref _pins);
+        var metadata = new SnapshotMetadata(configuration, image.AppliedIndex, image.AppliedTerm);
+        return new CapturedState(metadata, image, Backend, () => Interlocked.Decrement(ref _pins));
+    }
+
+    /// <inheritdoc/>
+    public IReceivedState Receive(SnapshotMetadata expected, Stream stream)
+    {
+        IncomingStore incoming = _store.BeginInstall();
+        try
+        {
+            StateImage image = StateStream.Read(stream, incoming.Backend);
+            var machine = new StateMachine.StateMachine(incoming.Backend, _leaseTtlMin);
+            machine.Restore(image, incoming.Backend);
+            ReceivedState.ThrowUnlessExpected(machine, expected);
+            return new ReceivedState(this, incoming, image, machine);
+        }
+        catch (Exception error)
+        {
+            incoming.Abandon();
+            if (error is StateDamagedException or BackendDamagedException)
+                throw new InvalidDataException(error.Message, error);
+            throw;
+        }
+    }
+
+    /// <summary>Applier: goes on from a leader's state, whose checkpoint the log counts on already.</summary>
+    internal void Install(IncomingStore incoming, StateMachine.StateMachine machine)
+    {
+        incoming.Backend.WriteFailed = WriteFailed;
+        _store.CompleteInstall(incoming);
+        _retired.Add(Machine.Adopt(machine));
+    }
+
+    /// <summary>Applier: closes stores that were replaced, as soon as nobody reads in them.</summary>
+    public void CloseRetired()
+    {
+        if (_retired.Count == 0 || IsPinned || !_retired.TrueForAll(static retired => retired.IsUnused))
+            return;
+        foreach (ExchangeableBackend.Retired retired in _retired)
+            ((FasterBackend)retired.Backend).Dispose();
+        _retired.Clear();
+    }
+
+    /// <summary>
+    /// Gives back what the recovery used and needs no more: a third of the heap, which would stay for hours in a server with
+    /// little to do. Called once, when the log is applied.
+    /// </summary>
+    public void ReleaseRecoveryMemory()
+    {
+        if ((_store.Recovered?.Image.RecordCount ?? 0) >= RecordsWorthCollecting || UnappliedBytes >= BytesWorthCollecting)
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    public void Dispose()
+    {
+        foreach (ExchangeableBackend.Retired retired in _retired)
+            ((FasterBackend)retired.Backend).Dispose();
+        _store.Dispose();
+    }
 
     private static StateMachine.StateMachine Recover(MemberFiles store, MemberOptions options, TimeProvider time, ILogger log)
     {
@@ -97,7 +181,7 @@ internal sealed class MemberStorage : IDisposable
             return machine;
         try
         {
-            machine.Restore(checkpoint.Image, backend);
+            machine.Restore(checkpoint.Image, backend.RecoveredRecords);
             return machine;
         }
         catch (StateDamagedException damaged)
@@ -108,14 +192,15 @@ internal sealed class MemberStorage : IDisposable
 
     // The commit index is written with the first entry, behind it. Without it that batch was torn by a power cut, and the
     // entry that may be left of it would never be applied: nobody votes yet.
-    private static bool IsUnfounded(MemberFiles store, StateMachine.StateMachine machine) =>
-        machine.ConsistentIndex == 0 && store.Wal.HardState.Commit == 0;
+    private static bool IsUnfounded(MemberFiles store, StateMachine.StateMachine machine, MemberOptions options) =>
+        machine.ConsistentIndex == 0 && store.Wal.HardState.Commit == 0
+        && options.Joins is null && store.Wal.Metadata == MemberIdentity.Of(options);
 
-    /// <summary>The first entry of a new cluster of one; a start that was interrupted before it begins again here.</summary>
+    /// <summary>The first entries of a new cluster; a start that was interrupted before it begins again here.</summary>
     private static EntryLog Found(Wal wal, MemberOptions options)
     {
-        (HardState state, Entry entry) = MemberIdentity.FirstEntry(options, wal.Metadata.MemberId);
-        wal.Save(state, [entry]);
-        return new EntryLog(state, new ConfState(), compacted: default, [entry]);
+        (HardState state, IReadOnlyList<Entry> entries) = MemberIdentity.FirstEntries(options);
+        wal.Save(state, entries);
+        return new EntryLog(state, new ConfState(), compacted: default, entries);
     }
 }

@@ -22,16 +22,12 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly MemberStorage _storage;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly ConsensusState _state;
-    private readonly PendingProposals _pending = new();
-    private readonly RaftLoop _loop;
-    private readonly Proposer _proposer;
-    private readonly ReadIndexGate _reads;
-    private readonly Applier _applier;
+    private readonly MemberCore _core;
     private readonly ConsensusThreads _threads;
     private readonly LeaseExpirer _leases;
     private readonly LeaderMonitor _leaderMonitor;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _leaderKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _alarmAsked;
 
@@ -41,59 +37,57 @@ public sealed class RunningMember : IAsyncDisposable
         _storage = storage;
         _time = time;
         _log = log.ForContext<RunningMember>();
-        _state = new ConsensusState(storage.MemberId, storage.ClusterId);
-        _state.PublishConfiguration(storage.Configuration);
-        _state.PublishApplied(storage.Machine.AppliedIndex, storage.Machine.ConsistentTerm);
+        var parts = new CoreParts(storage.Log, storage.Entries, storage.Machine, storage.Configuration, storage);
+        _core = new MemberCore(parts, Settings(log), core => new Housekeeping(storage, options, core, OnCheckpointed, log), time, log);
+        storage.WriteFailed = fatal;
+        _threads = new ConsensusThreads(_core.Loop, _core.Writer, _core.Applier, fatal, log);
 
-        var node = new RaftNode(RaftOptions(log), storage.Entries);
-        _loop = new RaftLoop(node, _state, _pending, options.HeartbeatInterval, time, log);
-        var ids = new RequestIdGenerator(storage.MemberId, time.GetUtcNow());
-        _proposer = new Proposer(_state, _pending, ids, _loop, options.Proposals, time);
-        _reads = new ReadIndexGate(ids.Next(), _state, _loop.ReadIndex, options.Proposals.RequestTimeout, time);
-        var writer = new LogWriter(storage.Log, storage.Entries, Deliver, _loop.Wake);
-        Housekeeping = new Housekeeping(storage, options, writer.ReleaseBefore, OnCheckpointed, log);
-        ulong committed = storage.Entries.InitialState().HardState.Commit;
-        _applier = new Applier(storage.Machine, _state, _pending, _loop, Housekeeping, committed, time, log) { SlowApply = options.SlowApply };
-        storage.Backend.WriteFailed = fatal;
-        _threads = new ConsensusThreads(_loop, writer, _applier, fatal, log);
-
-        Headers = new HeaderSource(_state);
-        Quota = new QuotaGuard(storage.Backend, storage.Space, options.QuotaBytes, RaiseNoSpace);
+        Headers = new HeaderSource(_core.State);
+        Quota = new QuotaGuard(storage.Machine.Backend, storage.Space, options.QuotaBytes, RaiseNoSpace);
         WatchHub = new WatchHub(storage.Machine.Store, WatchOptions());
         storage.Machine.Store.WatchSink = WatchHub;
-        _leaderMonitor = new LeaderMonitor(_state, time, options.ElectionTimeout);
-        _leases = new LeaseExpirer(storage.Machine.Leases, _proposer, _reads, _state, time, new LeaseExpirerOptions(), log);
+        _leaderMonitor = new LeaderMonitor(_core.State, time, options.ElectionTimeout);
+        _leases = new LeaseExpirer(storage.Machine.Leases, _core.Proposer, _core.Reads, _core.State, time, new LeaseExpirerOptions(), log);
         Services = MakeServices();
-        Connect(writer);
+        _core.LeaderChanged = OnLeaderChanged;
+        _core.Applier.NewTermApplied = OnNewTermApplied;
+        _core.Applier.StateReplaced = WatchHub.OnRestored;
+        _core.Applier.Removed = OnRemoved;
     }
 
     /// <summary>The API.</summary>
     public MemberServices Services { get; }
 
     /// <summary>What this member knows of the consensus.</summary>
-    public IConsensusStatus Status => _state;
+    public IConsensusStatus Status => _core.State;
 
     /// <summary>The replicated state.</summary>
     public StateMachine.StateMachine Machine => _storage.Machine;
 
     /// <summary>Size of the store.</summary>
-    public StateMachine.IBackend Backend => _storage.Backend;
+    public StateMachine.IBackend Backend => _storage.Machine.Backend;
 
     /// <summary>Confirms that reads are linearizable; for health checks.</summary>
-    public IReadIndexGate Reads => _reads;
+    public IReadIndexGate Reads => _core.Reads;
+
+    /// <summary>Where a transport hands in what the other members say.</summary>
+    public PeerInbox Peers => _core.Inbox;
+
+    /// <summary>Completes when this member was removed from its cluster for good: the process has to end.</summary>
+    public Task Removed => _removed.Task;
 
     /// <summary>Told on the applier's thread how long each checkpoint took.</summary>
     internal Action<TimeSpan>? Checkpointed { get; set; }
 
-    internal ReadIndexGate ReadGate => _reads;
+    internal ReadIndexGate ReadGate => _core.Reads;
 
-    internal int PendingProposalCount => _pending.Count;
+    internal int PendingProposalCount => _core.Pending.Count;
 
-    internal long ProposalsFailed { get; private set; }
+    internal long ProposalsFailed => _core.ProposalsFailed;
 
     internal long LeaderChanges { get; private set; }
 
-    internal long SlowApplies => _applier.SlowApplies;
+    internal long SlowApplies => _core.Applier.SlowApplies;
 
     internal LeaseExpirer Leases => _leases;
 
@@ -103,7 +97,7 @@ public sealed class RunningMember : IAsyncDisposable
 
     internal WatchHub WatchHub { get; }
 
-    internal Housekeeping Housekeeping { get; }
+    internal Housekeeping Housekeeping => (Housekeeping)_core.Housekeeping;
 
     /// <summary>Recovers the member of a data directory, or founds a new cluster of one in an empty one.</summary>
     /// <param name="options">Settings.</param>
@@ -121,12 +115,29 @@ public sealed class RunningMember : IAsyncDisposable
         MemberOptions options, IDisk disk, Action<Exception> fatal, TimeProvider time, ILogger log, Storage.WriteAhead.IWalObserver? walObserver = null) =>
         new(options, MemberStorage.Open(options, disk, time, log, walObserver), fatal, time, log);
 
-    /// <summary>Starts the threads; completes when the member leads, has applied its log and has told its name and URLs.</summary>
+    /// <summary>Connects the member to the others; before <see cref="StartAsync"/>.</summary>
+    public void Connect(IPeerTransport transport)
+    {
+        _core.Loop.Transport = transport;
+        transport.MembersChanged(Machine.Members.Members, Machine.Members.Removed);
+    }
+
+    /// <summary>Asks for another leader; nothing happens when it cannot be done. The new one shows in <see cref="Status"/>.</summary>
+    public void TransferLeader(ulong to) => _core.Loop.TransferLeader(to);
+
+    /// <summary>Changes one member of the cluster; completes when this member has applied the change.</summary>
+    /// <exception cref="EtcdException">It does not fit the members there are, there is no leader, or it timed out.</exception>
+    public async ValueTask ChangeMemberAsync(ConfChange change, CancellationToken cancellation) =>
+        await _core.Proposer.ProposeConfChangeAsync(change, cancellation).ConfigureAwait(false);
+
+    /// <summary>Starts the threads; completes when a leader is known, and the member has applied its log and told its name and URLs.</summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
         _threads.Start();
         await _leaderKnown.Task.WaitAsync(cancellation).ConfigureAwait(false);
-        await PublishAsync(cancellation).ConfigureAwait(false);
+        _storage.ReleaseRecoveryMemory();
+        while (!await TryPublishAsync(cancellation).ConfigureAwait(false))
+            cancellation.ThrowIfCancellationRequested();
     }
 
     /// <summary>Ends streams and waits with "server stopped", finishes what is in the log, makes a checkpoint, closes the files.</summary>
@@ -136,26 +147,20 @@ public sealed class RunningMember : IAsyncDisposable
         _leases.Dispose();
         _leaderMonitor.Dispose();
         _threads.Stop();
-        _pending.Close(EtcdError.Stopped.ToException());
-        _reads.Close(EtcdError.Stopped.ToException());
+        _core.Dispose();
         _storage.Dispose();
         _stopping.Dispose();
     }
 
-    private RaftOptions RaftOptions(ILogger log) => new()
+    private CoreSettings Settings(ILogger log) => new()
     {
-        Id = _storage.MemberId,
-        ElectionTick = (int)Math.Round(_options.ElectionTimeout / _options.HeartbeatInterval),
-        HeartbeatTick = 1,
-        Applied = _storage.Machine.AppliedIndex,
-        AsyncStorageWrites = true,
-        CheckQuorum = true,
+        TickInterval = _options.HeartbeatInterval,
+        ElectionTicks = (int)Math.Round(_options.ElectionTimeout / _options.HeartbeatInterval),
         PreVote = _options.PreVote,
-        MaxSizePerMessage = 1 << 20,
-        MaxInflightMessages = 512,
-        MaxUncommittedEntriesSize = 1UL << 30,
         Random = new Random(unchecked((int)(_storage.MemberId ^ (ulong)_time.GetTimestamp()))),
-        Logger = new RaftLogAdapter(log),
+        RaftLogger = new RaftLogAdapter(log),
+        Proposals = _options.Proposals,
+        SlowApply = _options.SlowApply,
     };
 
     private WatchOptions WatchOptions() => new()
@@ -167,58 +172,56 @@ public sealed class RunningMember : IAsyncDisposable
     private MemberServices MakeServices()
     {
         StateMachine.StateMachine machine = _storage.Machine;
-        var router = new LeaseRouter(_leases, _reads, _state, forwarder: null, _time, new LeaseServiceOptions());
+        var router = new LeaseRouter(_leases, _core.Reads, _core.State, forwarder: null, _time, new LeaseServiceOptions());
         return new MemberServices(
-            new KvService(machine, _proposer, _reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax),
+            new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax),
             new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token),
-            new LeaseService(_proposer, _reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token),
-            new ClusterService(machine.Members, _reads, Headers),
-            new MaintenanceService(machine, _storage.Backend, _state, _proposer, _reads, Headers, Quota, _applier.Run));
-    }
-
-    private void Connect(LogWriter writer)
-    {
-        _loop.AppendWork = writer.Append;
-        _loop.ApplyWork = _applier.Apply;
-        _loop.ReadConfirmed = _reads.Confirmed;
-        _loop.Ticked = OnTick;
-        _loop.LeaderChanged = OnLeaderChanged;
-        _applier.Applied = _reads.Applied;
-        _applier.NewTermApplied = OnNewTermApplied;
-    }
-
-    /// <summary>Answers of the log writer: most are for this member itself.</summary>
-    private void Deliver(Message message)
-    {
-        if (message.To == _storage.MemberId)
-            _loop.StepLazily(message);
-        else
-            _loop.Transport.Send(message);
-    }
-
-    private void OnTick()
-    {
-        ProposalsFailed += _pending.Expire(_time.GetTimestamp(), static () => EtcdError.Timeout.ToException());
-        _reads.Tick();
+            new LeaseService(_core.Proposer, _core.Reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token),
+            new ClusterService(machine.Members, _core.Reads, Headers),
+            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run));
     }
 
     private void OnCheckpointed(TimeSpan took) => Checkpointed?.Invoke(took);
 
     private void OnLeaderChanged(LeaderChange change)
     {
-        _reads.LeaderChanged();
         if (change.Leader != 0)
             LeaderChanges++;
-        if (change.Leader != _storage.MemberId)
-            _leases.Demote();
+        if (change.Leader == _storage.MemberId)
+            return; // ready with the first entry of its term
+        _leases.Demote();
+        if (change.Leader != 0)
+            _leaderKnown.TrySetResult();
+    }
+
+    private void OnRemoved()
+    {
+        _log.Error("the member has been permanently removed from the cluster; member {LocalMemberId:x}", _storage.MemberId);
+        _removed.TrySetResult();
     }
 
     private void OnNewTermApplied(ulong term)
     {
-        if (!_state.IsLeader || _state.Term != term)
+        ConsensusState state = _core.State;
+        if (!state.IsLeader || state.Term != term)
             return;
         _leases.Promote(_options.ElectionTimeout);
         _leaderKnown.TrySetResult();
+    }
+
+    /// <summary>A member that joins a troubled cluster tries until somebody takes it.</summary>
+    private async Task<bool> TryPublishAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await PublishAsync(cancellation).ConfigureAwait(false);
+            return true;
+        }
+        catch (EtcdException error) when (error.Message != EtcdError.Stopped.Message)
+        {
+            _log.Warning("failed to publish local member to cluster through raft: {Reason}", error.Message);
+            return false;
+        }
     }
 
     /// <summary>Tells name and client URLs, and the version of a new cluster, through the log.</summary>
@@ -227,11 +230,11 @@ public sealed class RunningMember : IAsyncDisposable
         var attributes = new Attributes { Name = _options.Name };
         attributes.ClientUrls.AddRange(_options.ClientUrls);
         var publish = new ClusterMemberAttrSetRequest { MemberID = _storage.MemberId, MemberAttributes = attributes };
-        await _proposer.ProposeAsync(new InternalRaftRequest { ClusterMemberAttrSet = publish }, cancellation).ConfigureAwait(false);
+        await _core.Proposer.ProposeAsync(new InternalRaftRequest { ClusterMemberAttrSet = publish }, cancellation).ConfigureAwait(false);
         if (Machine.Members.ClusterVersion != EtcdVersion.Cluster)
         {
             var version = new ClusterVersionSetRequest { Ver = EtcdVersion.Cluster };
-            await _proposer.ProposeAsync(new InternalRaftRequest { ClusterVersionSet = version }, cancellation).ConfigureAwait(false);
+            await _core.Proposer.ProposeAsync(new InternalRaftRequest { ClusterVersionSet = version }, cancellation).ConfigureAwait(false);
         }
         _log.Information(
             "published local member to cluster through raft; local member {LocalMemberId:x}, name {Name}, client URLs {ClientUrls}, cluster {ClusterId:x}",
@@ -248,7 +251,7 @@ public sealed class RunningMember : IAsyncDisposable
             try
             {
                 var alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = _storage.MemberId, Alarm = AlarmType.Nospace };
-                await _proposer.ProposeAsync(new InternalRaftRequest { Alarm = alarm }, _stopping.Token).ConfigureAwait(false);
+                await _core.Proposer.ProposeAsync(new InternalRaftRequest { Alarm = alarm }, _stopping.Token).ConfigureAwait(false);
                 _log.Warning("the store has reached its quota; alarm NOSPACE is raised");
             }
             catch (Exception error) when (error is EtcdException or OperationCanceledException)

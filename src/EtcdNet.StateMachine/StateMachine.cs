@@ -15,7 +15,6 @@ namespace EtcdNet.StateMachine;
 /// </summary>
 public sealed partial class StateMachine
 {
-    private readonly IBackend _backend;
     private ulong _index;
     private ulong _term;
     private ulong _publishedIndex;
@@ -28,13 +27,16 @@ public sealed partial class StateMachine
     /// <param name="maxLearners">Most learners at a time. The same on every member.</param>
     public StateMachine(IBackend backend, long minLeaseTtl, int maxLearners = MemberStore.DefaultMaxLearners)
     {
-        _backend = backend;
+        Backend = new ExchangeableBackend(backend);
         Leases = new LeaseStore(minLeaseTtl);
         Members = new MemberStore(maxLearners);
-        Store = new MvccStore(backend, Leases);
+        Store = new MvccStore(Backend, Leases);
         Txns = new TxnApplier(Store);
-        Compactor = new Compactor(Store, backend);
+        Compactor = new Compactor(Store, Backend);
     }
+
+    /// <summary>Where the records are; the same object for ever, whatever is behind it.</summary>
+    public ExchangeableBackend Backend { get; }
 
     /// <summary>Keys and history.</summary>
     public MvccStore Store { get; }
@@ -134,6 +136,25 @@ public sealed partial class StateMachine
         EtcdError? error = Members.Judge(change);
         if (error is null)
             Members.Apply(change);
+        _confState = confState;
+        PublishIndex();
+        return error is null ? default : ApplyResult.Refused(error);
+    }
+
+    /// <summary>
+    /// Applies a change of several members at once (raftpb.ConfChangeV2), all of it or nothing, as
+    /// <see cref="MemberStore.Judge(IReadOnlyList{ConfChange})"/> says. No changes: a joint configuration is left.
+    /// </summary>
+    public ApplyResult ApplyConfChange(ulong index, ulong term, IReadOnlyList<ConfChange> changes, ReadOnlyMemory<byte> confState)
+    {
+        if (!Advance(index, term))
+            return default;
+        EtcdError? error = Members.Judge(changes);
+        if (error is null)
+        {
+            foreach (ConfChange change in changes)
+                Members.Apply(change);
+        }
         _confState = confState;
         PublishIndex();
         return error is null ? default : ApplyResult.Refused(error);

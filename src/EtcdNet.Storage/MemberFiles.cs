@@ -52,7 +52,7 @@ public sealed class MemberFiles : IDisposable
     /// <summary>The write-ahead log.</summary>
     public Wal Wal => _wal ?? throw NotStarted();
 
-    /// <summary>What the log held at the start.</summary>
+    /// <summary>What the log held at the start, until <see cref="ForgetContents"/>.</summary>
     public WalContents Contents => _contents ?? throw NotStarted();
 
     /// <summary>The revision store.</summary>
@@ -120,6 +120,9 @@ public sealed class MemberFiles : IDisposable
         return new EntryLog(state, confState, before, entries);
     }
 
+    /// <summary>Lets go of <see cref="Contents"/>: the entries are in the <see cref="EntryLog"/>, which drops them in time.</summary>
+    public void ForgetContents() => (_contents, _read) = (null, null);
+
     /// <summary>An empty store for a snapshot that the leader sends. The running one is not touched.</summary>
     public IncomingStore BeginInstall()
     {
@@ -135,11 +138,13 @@ public sealed class MemberFiles : IDisposable
     /// Last step of an install, on the applier's thread: after <c>incoming.Checkpointer.Begin(image)</c> has finished and
     /// after the log writer has called <see cref="Wal.SaveSnapshot"/>. A crash before that mark starts with the old state.
     /// </summary>
-    public void CompleteInstall(IncomingStore incoming)
+    /// <returns>The store that was in force: to be disposed by the caller when nobody reads in it any more.</returns>
+    public FasterBackend CompleteInstall(IncomingStore incoming)
     {
         Checkpointer.Dispose();
-        Backend.Dispose();
+        FasterBackend old = Backend;
         (_backend, _checkpointer) = (incoming.Backend, incoming.Checkpointer);
+        return old;
     }
 
     /// <summary>Closes in good order.</summary>
@@ -166,6 +171,7 @@ public sealed class MemberFiles : IDisposable
         {
             backend = FasterBackend.Recover(_disk, checkpoint, _options.Faster);
             load(backend, checkpoint);
+            backend.WaitUntilRecovered();
         }
         catch (Exception e) when (e is InvalidDataException or StoreDamagedException or BackendDamagedException)
         {

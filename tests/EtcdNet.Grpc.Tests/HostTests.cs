@@ -50,15 +50,18 @@ public sealed class HostTests
         Assert.Equal(0, host.OpenWaits);
     }
 
-    [Fact]
-    public async Task A_client_that_takes_nothing_does_not_hold_up_the_stop()
+    // 1,000 messages: the handler waits in a flush. 7: it is over, and the last of it waits for the client.
+    [Theory]
+    [InlineData("1000")]
+    [InlineData("7")]
+    public async Task A_client_that_takes_nothing_holds_up_the_stop_no_longer_than_the_grace(string count)
     {
-        await using var host = await EchoHost.StartAsync(new GrpcServerOptions { ShutdownGrace = TimeSpan.FromSeconds(60) });
+        await using var host = await EchoHost.StartAsync(new GrpcServerOptions { ShutdownGrace = TimeSpan.FromSeconds(1) });
         using var client = await RawHttp2.ConnectAsync(host.Port);
         byte[] block =
         [
             .. RawHttp2.HeaderBlock(EchoHost.Snapshot, "localhost", huffman: false),
-            0x00, .. RawHttp2.PlainString("count"), .. RawHttp2.PlainString("1000"),
+            0x00, .. RawHttp2.PlainString("count"), .. RawHttp2.PlainString(count),
             0x00, .. RawHttp2.PlainString("size"), .. RawHttp2.PlainString("10000"),
         ];
         await client.SendAsync(
@@ -67,7 +70,22 @@ public sealed class HostTests
         int taken = 0;
         while (taken < 65_535)
             taken += (await client.ReadAsync(Frame.Data))!.Payload.Length;
-        await host.Host.StopAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        await host.Host.StopAsync().WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
+    public async Task A_client_that_says_nothing_more_does_not_hold_up_the_stop_when_its_call_is_over()
+    {
+        await using var host = await EchoHost.StartAsync(new GrpcServerOptions { ShutdownGrace = TimeSpan.FromMinutes(10) });
+        using var client = await RawHttp2.ConnectAsync(host.Port);
+        await client.SendAsync(
+            new Frame(Frame.Headers, Frame.EndHeaders, 1, RawHttp2.HeaderBlock(EchoHost.Wait, "localhost", huffman: false)),
+            new Frame(Frame.Data, Frame.EndStream, 1, GrpcClient.Frame(Any.ToByteArray())));
+        await Eventually.TrueAsync(() => host.OpenWaits == 1, "the unary call waits");
+        var stopping = host.Host.StopAsync();
+        Assert.NotNull(await client.ReadAsync(Frame.GoAway));
+        host.Gate.SetResult();
+        await stopping.WaitAsync(TimeSpan.FromMinutes(1));
     }
 
     [Fact]

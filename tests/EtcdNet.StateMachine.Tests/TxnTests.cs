@@ -29,6 +29,24 @@ public sealed class TxnTests
     }
 
     [Fact]
+    public void A_put_cannot_keep_what_the_same_transaction_deleted_before()
+    {
+        _machine.Put("a", "1");
+        _machine.Put("b", "2");
+        var keepValue = new RequestOp { RequestPut = new PutRequest { Key = Machine.Bytes("b"), IgnoreValue = true } };
+        var keepLease = new RequestOp { RequestPut = new PutRequest { Key = Machine.Bytes("b"), IgnoreLease = true } };
+        foreach (RequestOp keep in new[] { keepValue, keepLease, Op.Nested(Op.Txn(then: [keepValue])) })
+        {
+            TxnRequest request = Op.Txn(then: [Op.Delete("a", "\0"), keep]);
+            RequestChecks.Check(request); // a deletion without an end clashes with nothing
+            Assert.Equal(EtcdError.KeyNotFound.Message, _machine.Refused(new InternalRaftRequest { Txn = request }).Message);
+        }
+        Assert.Equal("a=1 b=2", _machine.Show("a", "\0"));
+        _machine.Txn(Op.Txn(then: [keepValue, Op.Delete("b", "\0")]));
+        Assert.Equal("a=1", _machine.Show("a", "\0"));
+    }
+
+    [Fact]
     public void What_changes_nothing_makes_no_revision()
     {
         TxnResponse answer = _machine.Txn(Op.Txn());

@@ -25,7 +25,7 @@ public sealed class EntryLogTests
     public void Appending_replaces_the_tail_and_compaction_drops_the_front()
     {
         EntryLog log = LogOf(0, 1, 3000);
-        log.Compact(2500);
+        log.Trim(2500, 0, 0);
         log.Append([.. Enumerable.Range(2900, 2000).Select(i => EntryOf(2, (ulong)i))]);
         Assert.Equal((2501UL, 4899UL), (log.FirstIndex, log.LastIndex));
         Assert.Equal((1UL, 2UL, 1UL), (log.Term(2899), log.Term(2900), log.Term(2500)));
@@ -35,6 +35,23 @@ public sealed class EntryLogTests
         Assert.Equal((9001UL, 9000UL, 9UL), (log.FirstIndex, log.LastIndex, log.Term(9000)));
         log.Append([EntryOf(9, 9001)]);
         Assert.Equal(9001UL, log.LastIndex);
+    }
+
+    [Fact]
+    public void Trimming_keeps_to_both_limits_and_to_what_may_go()
+    {
+        EntryLog log = LogOf(0, 1, 1000);
+        log.Trim(upTo: 900, entriesMax: 600, bytesMax: long.MaxValue);
+        Assert.Equal((401UL, 6000L), (log.FirstIndex, log.Bytes));
+        log.Trim(upTo: 900, entriesMax: ulong.MaxValue, bytesMax: 2500);
+        Assert.Equal((751UL, 2500L), (log.FirstIndex, log.Bytes));
+        log.Trim(upTo: 900, entriesMax: 0, bytesMax: 0);
+        Assert.Equal((901UL, 1000UL, 1UL), (log.FirstIndex, log.LastIndex, log.Term(900)));
+        log.Trim(upTo: 1000, entriesMax: 0, bytesMax: 0);
+        Assert.Equal((1001UL, 1000UL, 0L), (log.FirstIndex, log.LastIndex, log.Bytes));
+        log.Append([EntryOf(2, 1001), EntryOf(2, 1002)]);
+        log.Append([EntryOf(3, 1002)]);
+        Assert.Equal((1002UL, 20L), (log.LastIndex, log.Bytes));
     }
 
     private static EntryLog LogOf(ulong before, ulong term, int count) => new(

@@ -131,7 +131,7 @@ public sealed class MemberFilesTests(ITestOutputHelper output)
             uint crc = incoming.Backend.Put(new EtcdNet.StateMachine.Mvcc.Revision(5000, 0), false, "from the leader"u8);
             await incoming.Checkpointer.Begin(FasterBackendTests.Image(5000, 1, crc));
             member.Store.Wal.SaveSnapshot(new WalSnapshotMark(5000, 1), new HardState(1, 0, 5000));
-            member.Store.CompleteInstall(incoming);
+            member.Store.CompleteInstall(incoming).Dispose();
         }
 
         using var again = new ToyMember(disk, Data, ToyMember.SimOptions);

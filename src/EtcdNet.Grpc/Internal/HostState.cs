@@ -1,3 +1,5 @@
+using EtcdNet.Grpc.Transport;
+
 namespace EtcdNet.Grpc.Internal;
 
 /// <summary>What all calls of a host share.</summary>
@@ -13,6 +15,8 @@ internal sealed class HostState : IDisposable
     }
 
     public GrpcServerOptions Options { get; }
+
+    public Heartbeats Heartbeats { get; } = new();
 
     public IGrpcObserver? Observer { get; }
 

@@ -1,10 +1,11 @@
 using System.IO.Pipelines;
+using EtcdNet.Grpc.Internal;
 using Microsoft.AspNetCore.Connections;
 
 namespace EtcdNet.Grpc.Transport;
 
 /// <summary>Puts the guards around a connection, above TLS, and attaches its <see cref="ConnectionState"/>.</summary>
-internal sealed class GuardMiddleware(GrpcEndpoint endpoint, GrpcServerOptions options, int maxHeaderBlock)
+internal sealed class GuardMiddleware(GrpcEndpoint endpoint, HostState host, int maxHeaderBlock)
 {
     /// <summary>Builds the connection pipeline.</summary>
     /// <param name="next">What comes after, Kestrel's HTTP in the end.</param>
@@ -13,12 +14,20 @@ internal sealed class GuardMiddleware(GrpcEndpoint endpoint, GrpcServerOptions o
     {
         var state = new ConnectionState(endpoint, connection.RemoteEndPoint);
         connection.Features.Set(state);
-        if (!mayBeHttp2)
+        var heartbeat = host.Heartbeats.Follow(connection);
+        try
         {
-            await next(connection).ConfigureAwait(false);
-            return;
+            await (mayBeHttp2 ? GuardAsync(connection, state, next) : next(connection)).ConfigureAwait(false);
         }
+        finally
+        {
+            host.Heartbeats.Leave(heartbeat);
+        }
+    };
 
+    private async Task GuardAsync(ConnectionContext connection, ConnectionState state, ConnectionDelegate next)
+    {
+        var options = host.Options;
         var outer = connection.Transport;
         var pings = new PingPolicy(
             options.KeepaliveMinTime, options.KeepalivePermitWithoutStream, options.TimeProvider, state);
@@ -32,7 +41,7 @@ internal sealed class GuardMiddleware(GrpcEndpoint endpoint, GrpcServerOptions o
         {
             connection.Transport = outer;
         }
-    };
+    }
 
     private sealed class DuplexPipe(PipeReader input, PipeWriter output) : IDuplexPipe
     {

@@ -25,6 +25,10 @@ public sealed class EntrySlice : IReadOnlyList<Entry>
     /// <summary>No entries.</summary>
     public static EntrySlice Empty { get; } = new([], 0, 0);
 
+    internal Entry[] Array => _array;
+
+    internal int Start => _start;
+
     /// <inheritdoc/>
     public int Count { get; }
 
@@ -35,7 +39,16 @@ public sealed class EntrySlice : IReadOnlyList<Entry>
     public Entry this[int index] => Span[index];
 
     /// <summary>The first <paramref name="count"/> entries.</summary>
-    public EntrySlice Take(int count) => count == Count ? this : new EntrySlice(_array, _start, count);
+    public EntrySlice Take(int count) => Range(0, count);
+
+    /// <summary><paramref name="count"/> entries from position <paramref name="start"/> on.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not within this slice.</exception>
+    public EntrySlice Range(int start, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Count - start);
+        return count == Count ? this : new EntrySlice(_array, _start + start, count);
+    }
 
     /// <summary>Entries as a slice: the same object if it is one, else a copy.</summary>
     public static EntrySlice From(IReadOnlyList<Entry> entries)

@@ -89,20 +89,21 @@ internal sealed class RaftLog
         var conflict = FindConflict(entries.Span);
         if (conflict < entries.Count)
         {
-            var index = entries[conflict].Index;
+            var index = entries.Span[conflict].Index;
             Invariant.Holds(index > Committed, $"entry {index} conflict with committed entry [committed({Committed})]");
-            Append(entries.Span[conflict..]);
+            Append(entries.Range(conflict, entries.Count - conflict));
         }
 
         CommitTo(Math.Min(leaderCommit, lastNew));
         return true;
     }
 
-    public void Append(ReadOnlySpan<Entry> entries)
+    public void Append(EntrySlice entries)
     {
-        if (entries.IsEmpty)
+        if (entries.Count == 0)
             return;
-        Invariant.Holds(entries[0].Index > Committed, $"append at {entries[0].Index} is out of range [committed({Committed})]");
+        var first = entries.Span[0].Index;
+        Invariant.Holds(first > Committed, $"append at {first} is out of range [committed({Committed})]");
         Unstable.TruncateAndAppend(entries);
     }
 

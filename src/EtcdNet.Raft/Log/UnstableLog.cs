@@ -11,6 +11,9 @@ internal sealed class UnstableLog(ulong offset, RaftTrace trace)
     private Entry[] _buffer = [];
     private int _start;
 
+    /// <summary>Slots before this one are ours. Those behind it may belong to the log that an adopted slice came from.</summary>
+    private int _end;
+
     /// <summary>Index of the first unstable entry (also when there is none).</summary>
     public ulong Offset { get; private set; } = offset;
 
@@ -105,7 +108,7 @@ internal sealed class UnstableLog(ulong offset, RaftTrace trace)
     public void Restore(Snapshot snapshot)
     {
         Offset = OffsetInProgress = snapshot.Metadata.Index + 1;
-        (_buffer, _start, Count) = ([], 0, 0);
+        Release();
         Snapshot = snapshot;
         SnapshotInProgress = false;
     }
@@ -115,20 +118,23 @@ internal sealed class UnstableLog(ulong offset, RaftTrace trace)
     /// </summary>
     public Span<Entry> Extend(int count)
     {
-        if (_start + Count + count > _buffer.Length)
+        if (_start + Count + count > _end)
             Move(Count, count);
         var room = _buffer.AsSpan(_start + Count, count);
         Count += count;
         return room;
     }
 
-    /// <summary>Puts entries at their index, dropping what was there and after.</summary>
-    public void TruncateAndAppend(ReadOnlySpan<Entry> entries)
+    /// <summary>Puts entries at their index, dropping what was there and after. They are taken over without a copy if nothing is here.</summary>
+    public void TruncateAndAppend(EntrySlice entries)
     {
-        var from = entries[0].Index;
+        var from = entries.Span[0].Index;
         if (from != Offset + (ulong)Count)
             Truncate(from);
-        entries.CopyTo(Extend(entries.Length));
+        if (Count > 0)
+            entries.Span.CopyTo(Extend(entries.Count));
+        else
+            (_buffer, _start, _end, Count) = (entries.Array, entries.Start, entries.Start + entries.Count, entries.Count);
     }
 
     public EntrySlice Slice(ulong low, ulong high)
@@ -145,7 +151,7 @@ internal sealed class UnstableLog(ulong offset, RaftTrace trace)
             // Storage holds entries at and after this index; the next write replaces them there.
             trace.Write(RaftLogLevel.Info, $"replace the unstable entries from index {from}");
             Offset = OffsetInProgress = from;
-            (_buffer, _start, Count) = ([], 0, 0);
+            Release();
             return;
         }
 
@@ -162,14 +168,16 @@ internal sealed class UnstableLog(ulong offset, RaftTrace trace)
         var needed = keep + room;
         var moved = new Entry[Math.Max(MinCapacity, keep == 0 ? needed : 2 * needed)];
         _buffer.AsSpan(_start, keep).CopyTo(moved);
-        (_buffer, _start, Count) = (moved, 0, keep);
+        (_buffer, _start, _end, Count) = (moved, 0, moved.Length, keep);
     }
+
+    private void Release() => (_buffer, _start, _end, Count) = ([], 0, 0, 0);
 
     /// <summary>Lets go of payloads that storage holds, at a cost that is constant per entry.</summary>
     private void Shrink()
     {
-        if (Count == 0 && 2 * _start >= _buffer.Length)
-            (_buffer, _start) = ([], 0);
+        if (Count == 0 && 2 * _start >= _end)
+            Release();
         else if (Count > 0 && _start > MinCapacity && _start > 4 * Count)
             Move(Count, 0);
     }

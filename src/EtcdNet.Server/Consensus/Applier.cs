@@ -1,6 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Raft;
 using EtcdNet.Raft.Membership;
+using EtcdNet.Server.Snapshots;
 using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Errors;
 using Serilog;
@@ -9,8 +10,8 @@ namespace EtcdNet.Server.Consensus;
 
 /// <summary>
 /// Applies committed entries in order, the only writer of the state machine. A batch becomes visible to readers before
-/// its clients hear of it, so that whoever was answered finds the write. Between batches it does the housekeeping that
-/// needs the writer: slices of compaction and the start of checkpoints.
+/// its clients hear of it, so that whoever was answered finds the write. A snapshot of the leader replaces the state
+/// between two batches. Then it does the housekeeping that needs the writer: slices of compaction and the start of checkpoints.
 /// </summary>
 internal sealed class Applier
 {
@@ -32,6 +33,7 @@ internal sealed class Applier
     private ConfState _configuration;
     private readonly ulong _catchUpTo;
     private bool _caughtUp;
+    private bool _membersChanged;
 
     public Applier(
         StateMachine.StateMachine machine, ConsensusState state, PendingProposals pending, RaftLoop loop,
@@ -60,11 +62,29 @@ internal sealed class Applier
     /// <summary>Called when the first entry of a term is applied, with that term.</summary>
     public Action<ulong> NewTermApplied { get; set; } = static _ => { };
 
+    /// <summary>Called when the members may have changed.</summary>
+    public Action MembersChanged { get; set; } = static () => { };
+
+    /// <summary>Called when this member is part of no configuration any more: it has to stop.</summary>
+    public Action Removed { get; set; } = static () => { };
+
+    /// <summary>Called when the state was replaced by a leader's, and readers can see it.</summary>
+    public Action StateReplaced { get; set; } = static () => { };
+
+    /// <summary>The configuration as applied. Applier's thread.</summary>
+    public ConfState Configuration => _configuration;
+
     /// <summary>Queues committed entries.</summary>
-    public void Apply(Message work) => _inbox.Post(new ApplierWork(work, null));
+    public void Apply(Message work) => _inbox.Post(new ApplierWork(work, null, null));
+
+    /// <summary>
+    /// Queues a leader's state, which the log counts on already. Everything that was handed out before it is applied, and
+    /// everything that follows it is queued behind it.
+    /// </summary>
+    public void Install(IReceivedState state) => _inbox.Post(new ApplierWork(null, null, state));
 
     /// <summary>Runs something on the applier's thread between two batches. False when it has stopped.</summary>
-    public bool Run(Action work) => _inbox.Post(new ApplierWork(null, work));
+    public bool Run(Action work) => _inbox.Post(new ApplierWork(null, work, null));
 
     /// <summary>Works until <see cref="Stop"/>.</summary>
     public void Run()
@@ -85,17 +105,23 @@ internal sealed class Applier
         foreach (ApplierWork work in _batch)
         {
             if (work.Message is { } message)
+            {
                 _messages.Add(message);
-        }
-        if (_messages.Count > 0)
+                continue;
+            }
             ApplyBatch();
-        foreach (ApplierWork work in _batch)
             work.Action?.Invoke();
+            if (work.State is { } state)
+                Replace(state);
+        }
+        ApplyBatch();
         return _housekeeping.Step() || worked;
     }
 
     private void ApplyBatch()
     {
+        if (_messages.Count == 0)
+            return;
         long started = _time.GetTimestamp();
         int count = 0;
         long bytes = 0;
@@ -121,12 +147,42 @@ internal sealed class Applier
         if (bytes > QuietBytesMax)
             _loop.Wake();
         _messages.Clear();
+        ReportMembers();
         ReportCaughtUp();
         WarnWhenSlow(started, count);
     }
 
+    private void Replace(IReceivedState state)
+    {
+        Switch(state.Configuration);
+        state.Install();
+        _state.PublishApplied(_machine.ConsistentIndex, _machine.ConsistentTerm);
+        _loop.Incoming.Installed();
+        _log.Information("the state was replaced by the leader's snapshot at entry {Index}", _machine.ConsistentIndex);
+        StateReplaced();
+        Applied();
+        _membersChanged = true;
+        ReportMembers();
+        ReportCaughtUp();
+    }
+
+    private void ReportMembers()
+    {
+        if (!_membersChanged)
+            return;
+        _membersChanged = false;
+        MembersChanged();
+        ulong self = _state.MemberId;
+        if (_machine.Members.Removed.Contains(self) && !_configuration.Voters.Contains(self)
+            && !_configuration.VotersOutgoing.Contains(self) && !_configuration.Learners.Contains(self))
+            Removed();
+    }
+
     private void ApplyEntry(in Entry entry)
     {
+        // Raft hands out each entry once. A gap or a repetition here would part this member from the others for ever.
+        if (entry.Index != _machine.ConsistentIndex + 1)
+            throw new InvalidOperationException($"entry {entry.Index} was to be applied after entry {_machine.ConsistentIndex}");
         if (entry.Type != EntryType.Normal)
         {
             ApplyConfChange(entry);
@@ -140,7 +196,7 @@ internal sealed class Applier
         }
         // The proposer of this very entry still has it in parsed form; both forms are one and the same request.
         ulong id = EntryHeader.RequestId(entry.Data.Span);
-        PendingProposal? pending = id == 0 ? null : _pending.Remove(id);
+        PendingProposal? pending = id == 0 ? null : _pending.Remove(id, entry.Data.Span);
         InternalRaftRequest request = pending?.Request ?? InternalRaftRequest.Parser.ParseFrom(entry.Data.Span);
         ApplyResult result = _machine.Apply(entry.Index, entry.Term, request);
         if (pending is not null)
@@ -149,8 +205,12 @@ internal sealed class Applier
 
     private void ApplyConfChange(in Entry entry)
     {
-        if (entry.Type != EntryType.ConfChange)
-            throw new UnknownEntryException(entry.Index, $"a configuration change of type {entry.Type}, which etcd never proposes");
+        _membersChanged = true;
+        if (entry.Type == EntryType.ConfChangeV2)
+        {
+            ApplyConfChangeV2(entry);
+            return;
+        }
         var change = Protocol.Raftpb.ConfChange.Parser.ParseFrom(entry.Data.Span);
         // A change that does not fit is still handed to Raft, for nobody: every member counts the same changes.
         EtcdError? refusal = _machine.Members.Judge(change);
@@ -158,9 +218,34 @@ internal sealed class Applier
             _log.Warning("configuration change at entry {Index} is refused: {Reason}", entry.Index, refusal.Message);
         ulong subject = refusal is null ? change.NodeId : 0;
         ConfChangeV2 forRaft = (ConfChangeCodec.Decode(entry.Data) with { NodeId = subject }).AsV2();
-        _configuration = ConfStateChange.After(_configuration, forRaft);
+        Switch(ConfStateChange.After(_configuration, forRaft));
         _machine.ApplyConfChange(entry.Index, entry.Term, change, ConfStateCodec.Encode(_configuration));
         _loop.ConfChangeApplied(forRaft);
+        if (change.Id != 0 && _pending.Remove(change.Id, entry.Data.Span) is { } pending)
+            _settled.Add(new Settled(pending, new ApplyResult(change, refusal?.ToException())));
+    }
+
+    /// <summary>A change of several members through a joint configuration, or the way out of it (Raft paper §6). etcd never proposes one.</summary>
+    private void ApplyConfChangeV2(in Entry entry)
+    {
+        ConfChangeV2 change = ConfChangeCodec.DecodeV2(entry.Data);
+        IReadOnlyList<Protocol.Raftpb.ConfChange> changes = MemberChanges.Of(change);
+        EtcdError? refusal = _machine.Members.Judge(changes);
+        if (refusal is not null)
+        {
+            _log.Warning("configuration change at entry {Index} is refused: {Reason}", entry.Index, refusal.Message);
+            change = new ConfChangeV2 { Changes = [new ConfChangeSingle(ConfChangeType.UpdateNode, 0)] };
+        }
+        Switch(ConfStateChange.After(_configuration, change));
+        _machine.ApplyConfChange(entry.Index, entry.Term, changes, ConfStateCodec.Encode(_configuration));
+        _loop.ConfChangeApplied(change);
+    }
+
+    /// <summary>Before the members change: a removed one must not be sent away while it has a vote in a joint configuration.</summary>
+    private void Switch(ConfState configuration)
+    {
+        _configuration = configuration;
+        _state.PublishAppliedConfiguration(configuration);
     }
 
     private void Settle()
@@ -199,7 +284,7 @@ internal sealed class Applier
         _log.Warning("apply request took too long; took {Took} for {Count} entries, expected {Expected} each", took, count, SlowApply);
     }
 
-    private readonly record struct ApplierWork(Message? Message, Action? Action);
+    private readonly record struct ApplierWork(Message? Message, Action? Action, IReceivedState? State);
 
     private readonly record struct Settled(PendingProposal Pending, ApplyResult Result);
 }

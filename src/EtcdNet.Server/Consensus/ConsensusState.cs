@@ -14,7 +14,9 @@ internal sealed class ConsensusState(ulong memberId, ulong clusterId) : IConsens
     private ulong _commit;
     private ulong _applied;
     private volatile ConfState _configuration = new();
+    private volatile ConfState _appliedConfiguration = new();
     private ulong _appliedTerm;
+    private ulong _reported;
 
     public ulong MemberId => memberId;
 
@@ -30,8 +32,11 @@ internal sealed class ConsensusState(ulong memberId, ulong clusterId) : IConsens
 
     public bool IsLeader => Leader == memberId;
 
-    /// <summary>The configuration as applied.</summary>
+    /// <summary>The configuration as the loop knows it, which is the one that decisions are made by.</summary>
     public ConfState Configuration => _configuration;
+
+    /// <summary>The configuration as the applier knows it: never older than the list of members.</summary>
+    public ConfState AppliedConfiguration => _appliedConfiguration;
 
     /// <summary>No other member votes.</summary>
     public bool IsOnlyVoter =>
@@ -68,8 +73,19 @@ internal sealed class ConsensusState(ulong memberId, ulong clusterId) : IConsens
         return new LeaderChange(leader, term, oldLeader, oldTerm);
     }
 
+    /// <summary>Applier only, before the list of members changes.</summary>
+    public void PublishAppliedConfiguration(ConfState configuration) => _appliedConfiguration = configuration;
+
     /// <summary>Loop only.</summary>
     public void PublishConfiguration(ConfState configuration) => _configuration = configuration;
+
+    /// <summary>
+    /// What Raft knows to be applied. It lags behind <see cref="AppliedIndex"/>, and Raft may still look at the entries in between.
+    /// </summary>
+    public ulong ReportedIndex => Volatile.Read(ref _reported);
+
+    /// <summary>Loop only.</summary>
+    public void PublishReported(ulong index) => Volatile.Write(ref _reported, index);
 
     /// <summary>Applier only; <paramref name="term"/> is that of the entry at <paramref name="index"/>.</summary>
     public void PublishApplied(ulong index, ulong term)

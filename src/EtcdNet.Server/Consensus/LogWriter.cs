@@ -1,4 +1,5 @@
 using EtcdNet.Raft;
+using EtcdNet.Server.Snapshots;
 using EtcdNet.Storage.WriteAhead;
 
 namespace EtcdNet.Server.Consensus;
@@ -13,6 +14,7 @@ internal sealed class LogWriter
 {
     private readonly Wal _wal;
     private readonly EntryLog _entries;
+    private readonly IncomingSnapshots _snapshots;
     private readonly Action<Message> _respond;
     private readonly Action _responded;
     private readonly Mailbox<LogWork> _inbox = new();
@@ -21,15 +23,20 @@ internal sealed class LogWriter
 
     /// <param name="wal">Where to write.</param>
     /// <param name="entries">What Raft reads back; gets the entries once they are durable.</param>
+    /// <param name="snapshots">Where the states of accepted snapshots are.</param>
     /// <param name="respond">Takes each answer when its write is durable.</param>
     /// <param name="responded">Called when all answers of a write are given: one wake-up is enough for them.</param>
-    public LogWriter(Wal wal, EntryLog entries, Action<Message> respond, Action responded)
+    public LogWriter(Wal wal, EntryLog entries, IncomingSnapshots snapshots, Action<Message> respond, Action responded)
     {
         _responded = responded;
         _wal = wal;
         _entries = entries;
+        _snapshots = snapshots;
         _respond = respond;
     }
+
+    /// <summary>Takes a leader's state that the log counts on from now on; set before anything is appended.</summary>
+    public Action<IReceivedState> Install { get; set; } = static _ => throw new InvalidOperationException("no applier");
 
     /// <summary>Queues a write of the Raft core.</summary>
     public void Append(Message work) => _inbox.Post(new LogWork(work, 0));
@@ -52,24 +59,57 @@ internal sealed class LogWriter
     {
         if (!_inbox.TryTakeAll(ref _batch))
             return false;
-        HardState? state = null;
-        foreach (LogWork work in _batch)
+        int begin = 0;
+        for (int i = 0; i < _batch.Count; i++)
         {
-            if (work.Append is not { } message)
+            if (_batch[i].Append?.Snapshot is not { IsEmpty: false })
                 continue;
-            if (message.Snapshot is { IsEmpty: false })
-                throw new InvalidOperationException("a snapshot of another member cannot be taken in by a cluster of one");
+            Write(begin, i);
+            WriteSnapshot(_batch[i].Append!);
+            begin = i + 1;
+        }
+        Write(begin, _batch.Count);
+        _responded();
+        return true;
+    }
+
+    /// <summary>One write and one fdatasync for all of them; nothing at all when only the commit index moved.</summary>
+    private void Write(int begin, int end)
+    {
+        if (begin == end)
+            return;
+        HardState? state = null;
+        for (int i = begin; i < end; i++)
+        {
+            if (_batch[i].Append is not { } message)
+                continue;
             if (message.HardState is { IsEmpty: false } changed)
                 state = changed;
             _toWrite.AddRange(message.Entries);
         }
-        // One write and one fdatasync for all of them; nothing at all when only the commit index moved.
         _wal.Save(state, _toWrite);
         _toWrite.Clear();
-        foreach (LogWork work in _batch)
-            Finish(work);
-        _responded();
-        return true;
+        for (int i = begin; i < end; i++)
+            Finish(_batch[i]);
+    }
+
+    /// <summary>
+    /// The state first, then the mark by which it counts, then the entries behind it. The mark is synced even when nothing
+    /// else has to be: its answer says that the state is here to stay (Raft paper §7).
+    /// </summary>
+    private void WriteSnapshot(Message message)
+    {
+        SnapshotMetadata snapshot = message.Snapshot!.Metadata;
+        IReceivedState state = _snapshots.Take(snapshot);
+        state.MakeDurable();
+        HardState hardState = message.HardState is { IsEmpty: false } changed ? changed : _wal.HardState;
+        // The commit index on the disk must not be ahead of the entries there.
+        _wal.SaveSnapshot(new WalSnapshotMark(snapshot.Index, snapshot.Term), hardState with { Commit = snapshot.Index });
+        _wal.Save(hardState with { Commit = Math.Max(hardState.Commit, snapshot.Index) }, message.Entries);
+        _entries.Reset(new EntryId(snapshot.Term, snapshot.Index));
+        // Before the answers: what Raft hands out for applying because of them has to come behind it.
+        Install(state);
+        Finish(new LogWork(message, 0));
     }
 
     private void Finish(in LogWork work)

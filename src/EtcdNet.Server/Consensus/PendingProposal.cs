@@ -23,16 +23,20 @@ internal sealed class PendingProposal : IValueTaskSource<IMessage>
     /// <summary>Request id in the entry's header.</summary>
     public ulong Id { get; private set; }
 
-    /// <summary>The request as proposed; spares the applier of this member from parsing the entry again.</summary>
-    public InternalRaftRequest Request { get; private set; } = null!;
+    /// <summary>The request as proposed; spares the applier of this member from parsing the entry again. Null for a configuration change.</summary>
+    public InternalRaftRequest? Request { get; private set; }
+
+    /// <summary>The bytes that were proposed; with the id they prove that an entry is this proposal.</summary>
+    public ReadOnlyMemory<byte> Data { get; private set; }
 
     /// <summary>When the wait ends with a time-out, in ticks of the time provider.</summary>
     public long Deadline { get; private set; }
 
     public ValueTask<IMessage> Task => new(this, _core.Version);
 
-    public void Prepare(ulong id, InternalRaftRequest request, long deadline)
+    public void Prepare(ulong id, InternalRaftRequest? request, ReadOnlyMemory<byte> data, long deadline)
     {
+        Data = data;
         Id = id;
         Request = request;
         Deadline = deadline;
@@ -50,7 +54,8 @@ internal sealed class PendingProposal : IValueTaskSource<IMessage>
         }
         finally
         {
-            Request = null!;
+            Request = null;
+            Data = default;
             _core.Reset();
             _owner.Return(this);
         }

@@ -26,7 +26,7 @@ internal sealed class PendingProposals
 
     /// <summary>Registers a wait.</summary>
     /// <exception cref="EtcdException">The member is stopping.</exception>
-    public PendingProposal Add(ulong id, InternalRaftRequest request, long deadline)
+    public PendingProposal Add(ulong id, InternalRaftRequest? request, ReadOnlyMemory<byte> data, long deadline)
     {
         lock (_gate)
         {
@@ -34,7 +34,7 @@ internal sealed class PendingProposals
                 throw _closedBy;
             if (!_pool.TryPop(out PendingProposal? pending))
                 pending = new PendingProposal(this);
-            pending.Prepare(id, request, deadline);
+            pending.Prepare(id, request, data, deadline);
             _byId.Add(id, pending);
             return pending;
         }
@@ -45,6 +45,22 @@ internal sealed class PendingProposals
     {
         lock (_gate)
             return _byId.Remove(id, out PendingProposal? pending) ? pending : null;
+    }
+
+    /// <summary>
+    /// Takes out the wait for an entry. Ids may repeat: two members can share the 16 bits of their ids, and a clock that was
+    /// set back repeats those of an earlier life. So the bytes decide, else a member could answer, and even apply, another
+    /// request than the others do.
+    /// </summary>
+    public PendingProposal? Remove(ulong id, ReadOnlySpan<byte> entry)
+    {
+        lock (_gate)
+        {
+            if (!_byId.TryGetValue(id, out PendingProposal? pending) || !pending.Data.Span.SequenceEqual(entry))
+                return null;
+            _byId.Remove(id);
+            return pending;
+        }
     }
 
     /// <summary>True while a client waits for this proposal.</summary>

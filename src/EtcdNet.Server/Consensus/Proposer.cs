@@ -1,4 +1,6 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Raft;
+using EtcdNet.Raft.Membership;
 using EtcdNet.StateMachine.Errors;
 using Google.Protobuf;
 
@@ -54,9 +56,25 @@ internal sealed class Proposer : IProposer
         byte[] data = new byte[size];
         request.WriteTo(data.AsSpan());
 
-        PendingProposal pending = _pending.Add(id, request, _time.GetTimestamp() + _timeoutTicks);
+        PendingProposal pending = _pending.Add(id, request, data, _time.GetTimestamp() + _timeoutTicks);
         ValueTask<IMessage> outcome = pending.Task;
         if (!_loop.Propose(id, data))
+            _pending.Remove(id)?.Fail(EtcdError.Stopped.ToException());
+        return cancellation.CanBeCanceled ? WithCancellation(id, outcome, cancellation) : outcome;
+    }
+
+    /// <summary>
+    /// Proposes a change of one member (its id is filled in here) and returns when this member has applied it; the answer
+    /// is the change. A change that Raft ignores, as another one is pending, is never answered and times out, like etcd's.
+    /// </summary>
+    /// <exception cref="StateMachine.Errors.EtcdException">The state machine refused it, or as <see cref="ProposeAsync"/>.</exception>
+    public ValueTask<IMessage> ProposeConfChangeAsync(ConfChange change, CancellationToken cancellation)
+    {
+        ulong id = _ids.Next();
+        byte[] data = ConfChangeCodec.Encode(change with { Id = id });
+        PendingProposal pending = _pending.Add(id, null, data, _time.GetTimestamp() + _timeoutTicks);
+        ValueTask<IMessage> outcome = pending.Task;
+        if (!_loop.ProposeConfChange(id, EntryType.ConfChange, data))
             _pending.Remove(id)?.Fail(EtcdError.Stopped.ToException());
         return cancellation.CanBeCanceled ? WithCancellation(id, outcome, cancellation) : outcome;
     }

@@ -33,6 +33,21 @@ internal readonly struct RaftInput
     /// <summary>The applier has applied a configuration change.</summary>
     public static RaftInput ConfChangeApplied(ConfChangeV2 change) => new(RaftInputKind.ConfChangeApplied, change, 0, default);
 
+    /// <summary>Propose a configuration change.</summary>
+    public static RaftInput ConfChange(ulong id, EntryType type, ReadOnlyMemory<byte> change) => new(RaftInputKind.ConfChange, type, id, change);
+
+    /// <summary>A peer did not get a message.</summary>
+    public static RaftInput Unreachable(ulong peer) => new(RaftInputKind.Unreachable, null, peer, default);
+
+    /// <summary>A peer's process has ended.</summary>
+    public static RaftInput Gone(ulong peer) => new(RaftInputKind.Gone, null, peer, default);
+
+    /// <summary>How sending a snapshot to a peer went.</summary>
+    public static RaftInput SnapshotSent(ulong peer, bool ok) => new(ok ? RaftInputKind.SnapshotSent : RaftInputKind.SnapshotFailed, null, peer, default);
+
+    /// <summary>Hand leadership over.</summary>
+    public static RaftInput Transfer(ulong to) => new(RaftInputKind.Transfer, null, to, default);
+
     /// <summary>Everything that was committed when the member started is applied.</summary>
     public static RaftInput CaughtUp() => new(RaftInputKind.CaughtUp, null, 0, default);
 }
@@ -43,5 +58,11 @@ internal enum RaftInputKind
     Message,
     ReadIndex,
     ConfChangeApplied,
+    ConfChange,
+    Unreachable,
+    Gone,
+    SnapshotSent,
+    SnapshotFailed,
+    Transfer,
     CaughtUp,
 }

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using EtcdNet.Raft;
+using EtcdNet.Server.Snapshots;
 using Serilog;
 
 namespace EtcdNet.Server.Consensus;
@@ -21,11 +23,13 @@ public sealed class RaftLoop
     private readonly Mailbox<RaftInput> _inbox = new();
     private readonly List<ReadOnlyMemory<byte>> _proposalData = [];
     private readonly List<ulong> _proposalIds = [];
+    private readonly List<(ulong Id, EntryType Type, ReadOnlyMemory<byte> Data)> _confChanges = [];
     private List<RaftInput> _batch = [];
     private long _lastTick;
     private int _writes;
     private bool _campaignWhenAlone;
     private bool _proposalsWereHeld;
+    private bool _snapshotUnderJudgement;
 
     internal RaftLoop(
         RaftNode node, ConsensusState state, PendingProposals pending, TimeSpan tickInterval, TimeProvider time, ILogger log)
@@ -51,14 +55,38 @@ public sealed class RaftLoop
     /// <summary>Carries messages to other members.</summary>
     internal IPeerTransport Transport { get; set; } = new NoPeers();
 
+    /// <summary>States of other members on their way in.</summary>
+    internal IncomingSnapshots Incoming { get; } = new();
+
+    /// <summary>States of this member on their way out; set before the loop runs.</summary>
+    internal OutgoingSnapshots? Outgoing { get; set; }
+
     /// <summary>Called on the loop's thread when leader or term have changed.</summary>
     internal Action<LeaderChange> LeaderChanged { get; set; } = static _ => { };
 
     /// <summary>Called on the loop's thread once a tick.</summary>
     internal Action Ticked { get; set; } = static () => { };
 
+    /// <summary>The core, to be looked at between two calls of <see cref="RunOnce"/>.</summary>
+    internal RaftNode Node => _node;
+
     /// <summary>Queues a proposal. False when the loop has stopped.</summary>
     internal bool Propose(ulong id, ReadOnlyMemory<byte> data) => _inbox.Post(RaftInput.Proposal(id, data), Urgency.Soon);
+
+    /// <summary>Queues the proposal of a configuration change, in encoded form. False when the loop has stopped.</summary>
+    internal bool ProposeConfChange(ulong id, EntryType type, ReadOnlyMemory<byte> change) => _inbox.Post(RaftInput.ConfChange(id, type, change));
+
+    /// <summary>Asks the leader, which may be this member, to hand over; nothing happens when it cannot.</summary>
+    internal bool TransferLeader(ulong to) => _inbox.Post(RaftInput.Transfer(to));
+
+    /// <summary>Reports that a message to a peer was not delivered.</summary>
+    internal bool ReportUnreachable(ulong peer) => _inbox.Post(RaftInput.Unreachable(peer));
+
+    /// <summary>Reports that a peer's process has ended.</summary>
+    internal bool ReportGone(ulong peer) => _inbox.Post(RaftInput.Gone(peer));
+
+    /// <summary>Reports how sending a snapshot went.</summary>
+    internal bool ReportSnapshot(ulong peer, bool ok) => _inbox.Post(RaftInput.SnapshotSent(peer, ok));
 
     /// <summary>Queues a message of a peer or of this member's storage threads.</summary>
     public bool Step(Message message) => _inbox.Post(RaftInput.Message(message));
@@ -101,6 +129,8 @@ public sealed class RaftLoop
         ProposeCollected();
         while (_node.HasReady)
             PassOn(_node.Ready());
+        _state.PublishReported(_node.AppliedIndex);
+        DropUnwantedSnapshot();
         return worked;
     }
 
@@ -129,6 +159,7 @@ public sealed class RaftLoop
         if (elapsed > _tickInterval * 5)
             _log.Warning("raft loop was held up; {Elapsed} passed between two ticks", elapsed);
         _node.Tick();
+        Outgoing?.Tick();
         Ticked();
         return true;
     }
@@ -145,17 +176,31 @@ public sealed class RaftLoop
                 var message = (Message)input.Subject!;
                 if (message.Type == MessageType.StorageAppendResp)
                     _writes--;
+                _snapshotUnderJudgement |= message.Type == MessageType.Snap;
                 _node.Step(message);
                 break;
             case RaftInputKind.ReadIndex:
-                byte[] context = new byte[sizeof(ulong)];
-                System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(context, input.Number);
-                _node.ReadIndex(context);
+                _node.ReadIndex(ReadContext(input.Number));
                 break;
             case RaftInputKind.ConfChangeApplied:
                 ConfState configuration = _node.ApplyConfChange((ConfChangeV2)input.Subject!);
                 _state.PublishConfiguration(configuration);
                 CampaignWhenAlone();
+                break;
+            case RaftInputKind.ConfChange:
+                _confChanges.Add((input.Number, (EntryType)input.Subject!, input.Data));
+                break;
+            case RaftInputKind.Unreachable:
+                _node.ReportUnreachable(input.Number);
+                break;
+            case RaftInputKind.Gone:
+                _node.ReportGone(input.Number);
+                break;
+            case RaftInputKind.SnapshotSent or RaftInputKind.SnapshotFailed:
+                _node.ReportSnapshot(input.Number, input.Kind == RaftInputKind.SnapshotSent);
+                break;
+            case RaftInputKind.Transfer:
+                _node.TransferLeader(input.Number);
                 break;
             case RaftInputKind.CaughtUp:
                 _campaignWhenAlone = true;
@@ -178,11 +223,17 @@ public sealed class RaftLoop
         // Without a leader the clients wait for one until their time is over, as etcd's do.
         if (_node.Leader == 0)
             _proposalsWereHeld = true;
-        if (_proposalIds.Count == 0 || _node.Leader == 0)
+        if (_proposalIds.Count + _confChanges.Count == 0 || _node.Leader == 0)
             return;
         if (_proposalsWereHeld)
             DropAbandoned();
         _proposalsWereHeld = false;
+        foreach ((ulong id, EntryType type, ReadOnlyMemory<byte> data) in _confChanges)
+        {
+            if (_node.ProposeConfChange(type, data) is var refused and not ProposeResult.Accepted)
+                _pending.Remove(id)?.Fail(ProposalErrors.Dropped(refused));
+        }
+        _confChanges.Clear();
         if (_proposalIds.Count == 0)
             return;
         ProposeResult result = _node.Propose(_proposalData);
@@ -202,6 +253,7 @@ public sealed class RaftLoop
             _proposalIds.RemoveAt(i);
             _proposalData.RemoveAt(i);
         }
+        _confChanges.RemoveAll(change => change.Id != 0 && !_pending.Contains(change.Id));
     }
 
     private void FailProposals(ProposeResult result)
@@ -214,9 +266,14 @@ public sealed class RaftLoop
     {
         if (ready.SoftState is { } || ready.HardState is { })
             PublishState();
+        if (ready.Snapshot is { } snapshot)
+        {
+            Incoming.Accept(snapshot.Metadata);
+            _state.PublishConfiguration(snapshot.Metadata.ConfState);
+        }
         IReadOnlyList<ReadState> reads = ready.ReadStates;
         for (int i = 0; i < reads.Count; i++)
-            ReadConfirmed(System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(reads[i].Context.Span), reads[i].Index);
+            ReadConfirmed(BinaryPrimitives.ReadUInt64BigEndian(reads[i].Context.Span[sizeof(ulong)..]), reads[i].Index);
         IReadOnlyList<Message> messages = ready.Messages;
         for (int i = 0; i < messages.Count; i++)
             Route(messages[i]);
@@ -232,8 +289,28 @@ public sealed class RaftLoop
         }
         else if (message.To == LocalThreads.Apply)
             ApplyWork(message);
+        else if (message.Type == MessageType.Snap)
+            Transport.SendSnapshot(message, Outgoing!.Take(message.Snapshot!));
         else
             Transport.Send(message);
+    }
+
+    /// <summary>A read is named by member and round: the leader must not take those of two members for one.</summary>
+    private byte[] ReadContext(ulong round)
+    {
+        byte[] context = new byte[2 * sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64BigEndian(context, _node.Id);
+        BinaryPrimitives.WriteUInt64BigEndian(context.AsSpan(sizeof(ulong)), round);
+        return context;
+    }
+
+    /// <summary>Raft does not say that it ignores a snapshot; it did when the snapshot neither came out nor is held back.</summary>
+    private void DropUnwantedSnapshot()
+    {
+        if (!_snapshotUnderJudgement || _node.HoldsSnapshot)
+            return;
+        _snapshotUnderJudgement = false;
+        Incoming.Judged();
     }
 
     private void PublishState()

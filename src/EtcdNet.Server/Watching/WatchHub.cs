@@ -158,7 +158,7 @@ public sealed class WatchHub : IWatchSink
             {
                 id = FreeIdUnderLock(stream);
             }
-            else if (stream.Watchers.ContainsKey(id))
+            else if (stream.Watchers.ContainsKey(id) || stream.Ended.Contains(id))
             {
                 _watchers--;
                 return "mvcc: duplicate watch ID provided on the WatchStream";
@@ -186,9 +186,10 @@ public sealed class WatchHub : IWatchSink
         lock (_gate)
         {
             DeliverUnderLock();
-            if (!stream.Watchers.Remove(id, out HubWatcher? watcher))
+            if (stream.Watchers.Remove(id, out HubWatcher? watcher))
+                RetireUnderLock(watcher);
+            else if (!stream.Ended.Remove(id))
                 return false;
-            RetireUnderLock(watcher);
             stream.Enqueue(answer(Math.Max(_history.CurrentRevision, _revision)));
             return true;
         }
@@ -202,6 +203,7 @@ public sealed class WatchHub : IWatchSink
             if (watcher.State == WatcherState.Closed)
                 return false;
             watcher.Stream.Watchers.Remove(watcher.Id);
+            watcher.Stream.Ended.Add(watcher.Id);
             RetireUnderLock(watcher);
             return true;
         }
@@ -396,7 +398,7 @@ public sealed class WatchHub : IWatchSink
 
     private static long FreeIdUnderLock(WatchStream stream)
     {
-        while (stream.Watchers.ContainsKey(stream.NextId))
+        while (stream.Watchers.ContainsKey(stream.NextId) || stream.Ended.Contains(stream.NextId))
             stream.NextId++;
         return stream.NextId++;
     }

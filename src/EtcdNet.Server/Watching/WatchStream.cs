@@ -26,6 +26,11 @@ internal sealed class WatchStream(WatchOptions options)
     /// <summary>Watchers by id. Guarded by the hub's lock.</summary>
     public Dictionary<long, HubWatcher> Watchers { get; } = [];
 
+    /// <summary>
+    /// Ids of watchers that a compaction has ended. As in etcd they stay taken until the client cancels them, which is answered. Guarded by the hub's lock.
+    /// </summary>
+    public HashSet<long> Ended { get; } = [];
+
     /// <summary>Next id to try when the server chooses. Guarded by the hub's lock.</summary>
     public long NextId { get; set; }
 

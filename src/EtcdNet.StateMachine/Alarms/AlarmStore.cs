@@ -34,6 +34,8 @@ public sealed class AlarmStore
         return was;
     }
 
+    internal void Adopt(AlarmStore other) => Volatile.Write(ref _active, other._active);
+
     private bool Has(AlarmType alarm)
     {
         foreach ((AlarmType active, _) in Volatile.Read(ref _active))

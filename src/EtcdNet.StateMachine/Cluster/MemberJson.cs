@@ -42,6 +42,33 @@ public static class MemberJson
         return bytes.WrittenSpan.ToArray();
     }
 
+    /// <summary>
+    /// Reads the context of a change of several members: an array with the context of each, in their order. etcd never
+    /// proposes such changes, so the form is ours.
+    /// </summary>
+    /// <exception cref="JsonException">It is no array.</exception>
+    public static IReadOnlyList<byte[]> ReadContexts(ReadOnlyMemory<byte> json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        if (document.RootElement.ValueKind != JsonValueKind.Array)
+            throw new JsonException("the context of several changes must be an array");
+        return [.. document.RootElement.EnumerateArray().Select(static item => JsonSerializer.SerializeToUtf8Bytes(item))];
+    }
+
+    /// <summary>The context of a change of several members, from the contexts of each.</summary>
+    public static byte[] WriteContexts(IEnumerable<byte[]> contexts)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(bytes, s_options))
+        {
+            json.WriteStartArray();
+            foreach (byte[] context in contexts)
+                json.WriteRawValue(context);
+            json.WriteEndArray();
+        }
+        return bytes.WrittenSpan.ToArray();
+    }
+
     /// <summary>Writes a member.</summary>
     public static void Write(Utf8JsonWriter json, Member member)
     {

@@ -54,6 +54,20 @@ public sealed class MemberStore(int maxLearners = MemberStore.DefaultMaxLearners
         }
     }
 
+    /// <summary>The same for changes that are made together, each on top of those before it.</summary>
+    public EtcdError? Judge(IReadOnlyList<ConfChange> changes)
+    {
+        var trial = new MemberStore(maxLearners);
+        trial.Adopt(this);
+        foreach (ConfChange change in changes)
+        {
+            if (trial.Judge(change) is { } error)
+                return error;
+            trial.Apply(change);
+        }
+        return null;
+    }
+
     /// <summary>Makes a change that was judged to be right.</summary>
     internal void Apply(ConfChange change)
     {
@@ -88,6 +102,14 @@ public sealed class MemberStore(int maxLearners = MemberStore.DefaultMaxLearners
     {
         Volatile.Write(ref _members, [.. members.OrderBy(static member => member.Id)]);
         Volatile.Write(ref _removed, [.. removed.Order()]);
+    }
+
+    internal void Adopt(MemberStore other)
+    {
+        Volatile.Write(ref _members, other._members);
+        Volatile.Write(ref _removed, other._removed);
+        SetClusterVersion(other.ClusterVersion);
+        SetDowngrade(other.DowngradeTarget);
     }
 
     private EtcdError? JudgeAdd(ConfChange change, Member? known)

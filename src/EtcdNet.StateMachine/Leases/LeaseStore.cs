@@ -145,6 +145,29 @@ public sealed class LeaseStore(long minTtl)
         Observer?.OnCheckpointed(lease);
     }
 
+    /// <summary>Takes over all leases of another store, with their keys.</summary>
+    internal void Adopt(LeaseStore other)
+    {
+        Lease[] adopted = other.Snapshot();
+        long[] gone;
+        lock (_gate)
+        {
+            gone = [.. _leases.Keys];
+            _leases.Clear();
+            _leaseOfKey.Clear();
+            foreach (Lease lease in adopted)
+            {
+                _leases.Add(lease.Id, lease);
+                foreach (ReadOnlyMemory<byte> key in lease.Keys)
+                    _leaseOfKey.Add(key, lease.Id);
+            }
+        }
+        foreach (long id in gone)
+            Observer?.OnRevoked(id);
+        foreach (Lease lease in adopted)
+            Observer?.OnGranted(lease);
+    }
+
     private void DetachUnderLock(ReadOnlyMemory<byte> key)
     {
         if (_leaseOfKey.Remove(key, out long old) && _leases.TryGetValue(old, out Lease? lease))

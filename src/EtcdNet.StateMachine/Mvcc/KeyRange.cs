@@ -29,6 +29,12 @@ public readonly struct KeyRange
     /// <summary>The range has no end.</summary>
     public bool IsOpen { get; }
 
+    /// <summary>True when the range names a key.</summary>
+    public bool Contains(ReadOnlySpan<byte> key) =>
+        IsSingle
+            ? Start.Span.SequenceEqual(key)
+            : Start.Span.SequenceCompareTo(key) <= 0 && (IsOpen || key.SequenceCompareTo(End.Span) < 0);
+
     /// <summary>Reads the two fields of a request.</summary>
     public static KeyRange Of(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> rangeEnd)
     {

@@ -2,7 +2,7 @@ using EtcdNet.StateMachine.Mvcc.Index;
 
 namespace EtcdNet.StateMachine.Mvcc;
 
-/// <summary>Hashing, and filling the store from a checkpoint.</summary>
+/// <summary>Hashing, and filling the store from a checkpoint or a leader's snapshot.</summary>
 public sealed partial class MvccStore
 {
     /// <summary>Hash of the key space at a revision (0: now), the number etcd gives. Any thread.</summary>
@@ -25,6 +25,19 @@ public sealed partial class MvccStore
         RecordCrcSum = image.RecordCrcSum;
         WorkingRevision = image.Revision;
         WorkingCompactRevision = compactRevision;
+        Changed();
+    }
+
+    /// <summary>Goes on from another store that nothing was written to since it was loaded. Its records are in the backend already.</summary>
+    internal void Adopt(MvccStore other)
+    {
+        PruneQueue.Clear();
+        foreach (KeyHistory item in other.PruneQueue)
+            PruneQueue.Enqueue(item);
+        IsPruning = false;
+        Index.Load(other.Index.Root);
+        (RecordCount, RecordCrcSum) = (other.RecordCount, other.RecordCrcSum);
+        (WorkingRevision, WorkingCompactRevision) = (other.WorkingRevision, other.WorkingCompactRevision);
         Changed();
     }
 }

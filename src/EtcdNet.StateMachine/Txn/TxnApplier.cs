@@ -87,7 +87,7 @@ public sealed class TxnApplier
     {
         ReadView before = _store.WorkingView();
         Queue<bool> path = Judge(request, before);
-        CheckPuts(request, before, new Queue<bool>(path));
+        CheckPuts(request, before, new Queue<bool>(path), []);
         CheckRanges(request, before, new Queue<bool>(path));
         WriteTxn txn = _store.BeginTxn();
         TxnResponse response = RunBranch(txn, request, path);
@@ -124,14 +124,22 @@ public sealed class TxnApplier
         }
     }
 
-    private void CheckPuts(TxnRequest request, ReadView view, Queue<bool> path)
+    private void CheckPuts(TxnRequest request, ReadView view, Queue<bool> path, List<DeleteRangeRequest> earlierDeletes)
     {
         foreach (RequestOp op in path.Dequeue() ? request.Success : request.Failure)
         {
-            if (op.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-                CheckPut(op.RequestPut, view);
-            else if (op.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
-                CheckPuts(op.RequestTxn, view, path);
+            switch (op.RequestCase)
+            {
+                case RequestOp.RequestOneofCase.RequestDeleteRange:
+                    earlierDeletes.Add(op.RequestDeleteRange);
+                    break;
+                case RequestOp.RequestOneofCase.RequestPut:
+                    CheckPut(op.RequestPut, view, earlierDeletes);
+                    break;
+                case RequestOp.RequestOneofCase.RequestTxn:
+                    CheckPuts(op.RequestTxn, view, path, earlierDeletes);
+                    break;
+            }
         }
     }
 
@@ -155,10 +163,15 @@ public sealed class TxnApplier
             throw EtcdError.Compacted.ToException();
     }
 
-    private void CheckPut(PutRequest request, ReadView view)
+    private void CheckPut(PutRequest request, ReadView view, List<DeleteRangeRequest> earlierDeletes)
     {
         if (request.IgnoreValue || request.IgnoreLease)
+        {
             RequireKey(request, view);
+            // The check of conflicts does not see a deletion without an end, as in etcd, which ends with a panic here.
+            if (earlierDeletes.Exists(delete => KeyRange.Of(delete.Key.Memory, delete.RangeEnd.Memory).Contains(request.Key.Span)))
+                throw EtcdError.KeyNotFound.ToException();
+        }
         if (request.Lease != 0 && !_store.Leases.Contains(request.Lease))
             throw EtcdError.LeaseNotFound.ToException();
     }

@@ -32,17 +32,17 @@ public sealed partial class FasterBackend
     /// <exception cref="StoreDamagedException">The slice cannot be read; nothing is lost.</exception>
     public CollectResult CollectStep(RecordLiveness isLive, long budgetBytes)
     {
-        long begin = _store.Log.BeginAddress;
+        long begin = Store.Log.BeginAddress;
         // Only pages that were written completely: FASTER marks moved records, and a page that is written again later
         // must not differ from what a checkpoint summed up.
         long pageBytes = 1L << Options.PageBits;
-        long limit = Math.Min(_store.Log.SafeReadOnlyAddress & -pageBytes, (begin & -pageBytes) + pageBytes);
+        long limit = Math.Min(Store.Log.SafeReadOnlyAddress & -pageBytes, (begin & -pageBytes) + pageBytes);
         if (begin >= limit)
             return default;
         long next = begin;
         long moved = 0;
         _lastVerdict = null; // what was live at the last step may be dead now
-        using (IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(begin, limit, ScanBufferingMode.SinglePageBuffering))
+        using (IFasterScanIterator<RevisionKey, SpanByte> iterator = Store.Log.Scan(begin, limit, ScanBufferingMode.SinglePageBuffering))
         {
             while (next - begin < budgetBytes && MoveNext(iterator))
             {
@@ -54,7 +54,7 @@ public sealed partial class FasterBackend
                 next = limit;
         }
 
-        _store.Log.ShiftBeginAddress(next);
+        Store.Log.ShiftBeginAddress(next);
         return new CollectResult(next - begin, moved);
     }
 
@@ -62,13 +62,13 @@ public sealed partial class FasterBackend
     internal void FlushUntil(long address)
     {
         // Nothing is ever written for an empty log.
-        if (address <= _store.Log.BeginAddress)
+        if (address <= Store.Log.BeginAddress)
             return;
         var spin = default(SpinWait);
         while (_device.WrittenUntil < address)
         {
             // Entering the epoch lets a page flush that waits for readers begin.
-            _store.Log.ShiftReadOnlyAddress(address, wait: false);
+            Store.Log.ShiftReadOnlyAddress(address, wait: false);
             _device.ThrowIfFailed();
             spin.SpinOnce();
         }
@@ -109,7 +109,7 @@ public sealed partial class FasterBackend
         {
             _collected.ResetWrittenCount();
             // A part that is missing was dead when an earlier step met it, and dead records do not come back to life.
-            bool live = TryReadParts(_writer, key.Revision, _collected, out _, out _) && isLive(key.Revision, _collected.WrittenSpan);
+            bool live = TryReadParts(Writer, key.Revision, _collected, out _, out _) && isLive(key.Revision, _collected.WrittenSpan);
             verdict = (key.Revision, live);
             _lastVerdict = verdict;
         }

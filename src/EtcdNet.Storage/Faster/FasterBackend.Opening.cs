@@ -9,7 +9,8 @@ namespace EtcdNet.Storage.Faster;
 public sealed partial class FasterBackend
 {
     private const int CacheLineBytes = 64;
-    private const int IndexBytesPerRecord = 16;
+    // Seven records fit a cache line; so it is filled to three quarters at most, before more are written.
+    private const int IndexBytesPerRecord = 12;
 
     /// <summary>Makes an empty store in an empty directory.</summary>
     public static FasterBackend Create(IDisk disk, string directory, FasterOptions? options = null)
@@ -21,7 +22,7 @@ public sealed partial class FasterBackend
         var device = new StoreDevice(disk, directory, options.SegmentBits);
         FasterKV<RevisionKey, SpanByte> store = Build(options, device, options.IndexBytes, new NoCheckpointManager());
         device.StartAt(0);
-        return new FasterBackend(directory, options, device, store, 0)
+        return new FasterBackend(directory, options, device, Task.FromResult(store), 0)
         {
             _verifier = new StoreVerifier(device, options.PageBits, 0),
         };
@@ -29,8 +30,9 @@ public sealed partial class FasterBackend
 
     /// <summary>
     /// Brings back the store of a checkpoint. Every record is read and its checksum tested before FASTER sees the files,
-    /// since FASTER believes whatever lengths and links it finds. The caller still has to scan and compare count and sum
-    /// with the checkpoint's <see cref="StateMachine.StateImage"/>; nothing may be written before that.
+    /// since FASTER believes whatever lengths and links it finds. FASTER's part then goes on in the background. The caller still
+    /// has to read <see cref="RecoveredRecords"/> and compare count and sum with the checkpoint's
+    /// <see cref="StateMachine.StateImage"/>; nothing may be written before that.
     /// </summary>
     /// <exception cref="StoreDamagedException">Try an older checkpoint.</exception>
     public static FasterBackend Recover(IDisk disk, Checkpoint checkpoint, FasterOptions? options = null)
@@ -45,23 +47,32 @@ public sealed partial class FasterBackend
         {
             var verifier = new StoreVerifier(device, checkpoint.PageBits, checkpoint.BeginAddress);
             CompareSums(device, checkpoint, verifier.Extend(checkpoint.BeginAddress, checkpoint.TailAddress, learn: true));
-            long wanted = Math.Max(options.IndexBytes, IndexBytesPerRecord * checkpoint.Image.RecordCount * 3 / 2);
-            var manager = new NoCheckpointManager();
-            FasterKV<RevisionKey, SpanByte> store = Build(options, device, (long)BitOperations.RoundUpToPowerOf2((ulong)wanted), manager);
-            device.StartAt(checkpoint.TailAddress);
-            if (checkpoint.TailAddress > store.Log.TailAddress)
-                store.Recover(default, manager.Offer(checkpoint.BeginAddress, checkpoint.TailAddress));
-            if (StoreDevice.TakeReadFailure() is { } failure)
-                throw failure;
-            if (store.Log.TailAddress != checkpoint.TailAddress || store.Log.BeginAddress != checkpoint.BeginAddress)
-                throw device.Damaged(checkpoint.TailAddress, $"recovery of address {checkpoint.TailAddress} ended at {store.Log.TailAddress}");
-            return new FasterBackend(checkpoint.StoreDirectory, options, device, store, checkpoint.LiveBytes) { _verifier = verifier };
+            // On another thread: the caller has to read the records as well, and needs nothing of FASTER's for that.
+            Task<FasterKV<RevisionKey, SpanByte>> opening = Task.Run(() => Reopen(device, checkpoint, options));
+            var backend = new FasterBackend(checkpoint.StoreDirectory, options, device, opening, checkpoint.LiveBytes) { _verifier = verifier };
+            backend.RecoveredRecords = new StoreFileRecords(device, checkpoint.PageBits, checkpoint.BeginAddress, checkpoint.TailAddress, backend);
+            return backend;
         }
         catch
         {
             device.Dispose();
             throw;
         }
+    }
+
+    private static FasterKV<RevisionKey, SpanByte> Reopen(StoreDevice device, Checkpoint checkpoint, FasterOptions options)
+    {
+        long wanted = Math.Max(options.IndexBytes, IndexBytesPerRecord * checkpoint.Image.RecordCount);
+        var manager = new NoCheckpointManager();
+        FasterKV<RevisionKey, SpanByte> store = Build(options, device, (long)BitOperations.RoundUpToPowerOf2((ulong)wanted), manager);
+        device.StartAt(checkpoint.TailAddress);
+        if (checkpoint.TailAddress > store.Log.TailAddress)
+            store.Recover(default, manager.Offer(checkpoint.BeginAddress, checkpoint.TailAddress));
+        if (StoreDevice.TakeReadFailure() is { } failure)
+            throw failure;
+        if (store.Log.TailAddress != checkpoint.TailAddress || store.Log.BeginAddress != checkpoint.BeginAddress)
+            throw device.Damaged(checkpoint.TailAddress, $"recovery of address {checkpoint.TailAddress} ended at {store.Log.TailAddress}");
+        return store;
     }
 
     private static void CompareSums(StoreDevice device, Checkpoint checkpoint, uint[] found)

@@ -16,17 +16,19 @@ namespace EtcdNet.Storage.Faster;
 /// </summary>
 public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
 {
-    private readonly FasterKV<RevisionKey, SpanByte> _store;
+    private readonly Task<FasterKV<RevisionKey, SpanByte>> _opening;
     private readonly StoreDevice _device;
-    private readonly StoreReader _writer;
+    private FasterKV<RevisionKey, SpanByte>? _opened;
+    private StoreReader? _ownReader;
     private readonly ConcurrentBag<StoreReader> _readers = [];
     private readonly byte[] _scratch = GC.AllocateUninitializedArray<byte>(RecordCodec.HeaderBytes + RecordCodec.PartBytesMax, pinned: true);
     private long _sizeInUse;
 
-    private FasterBackend(string directory, FasterOptions options, StoreDevice device, FasterKV<RevisionKey, SpanByte> store, long sizeInUse)
+    private FasterBackend(
+        string directory, FasterOptions options, StoreDevice device, Task<FasterKV<RevisionKey, SpanByte>> opening, long sizeInUse)
     {
-        (Directory, Options, _device, _store, _sizeInUse) = (directory, options, device, store, sizeInUse);
-        _writer = NewReader();
+        (Directory, Options, _device, _opening, _sizeInUse) = (directory, options, device, opening, sizeInUse);
+        RecoveredRecords = this;
     }
 
     /// <summary>Where the files are: one generation of the store.</summary>
@@ -36,7 +38,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     public FasterOptions Options { get; }
 
     /// <inheritdoc/>
-    public long SizeInBytes => _store.Log.TailAddress - _store.Log.BeginAddress;
+    public long SizeInBytes => Store.Log.TailAddress - Store.Log.BeginAddress;
 
     /// <inheritdoc/>
     public long SizeInUseInBytes => Interlocked.Read(ref _sizeInUse);
@@ -54,11 +56,19 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     /// <summary>Bytes of the files on the disk, older checkpoints' included.</summary>
     public long FileBytes => _device.FileBytes;
 
+    /// <summary>What a recovery found, to be read once before anything is written; of a new store nothing.</summary>
+    public IRecordSource RecoveredRecords { get; private set; }
+
     internal StoreDevice Device => _device;
 
-    internal long BeginAddress => _store.Log.BeginAddress;
+    internal long BeginAddress => Store.Log.BeginAddress;
 
-    internal long TailAddress => _store.Log.TailAddress;
+    internal long TailAddress => Store.Log.TailAddress;
+
+    // Recovery makes the hash index in the background; the first use waits for it.
+    private FasterKV<RevisionKey, SpanByte> Store => _opened ??= _opening.GetAwaiter().GetResult();
+
+    private StoreReader Writer => _ownReader ??= NewReader();
 
     /// <inheritdoc/>
     public uint Put(Revision revision, bool tombstone, ReadOnlySpan<byte> keyValue)
@@ -101,12 +111,12 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         int parts = 1;
         for (int part = 0; part < parts; part++)
         {
-            if (!ReadPart(_writer, revision, part))
+            if (!ReadPart(Writer, revision, part))
                 throw new BackendDamagedException(revision, part == 0 ? "it is missing and was to be released" : $"part {part} is missing");
             if (part == 0)
-                parts = RecordCodec.Parts(_writer.Sink.Bytes);
-            crc = RecordCodec.Combine(crc, part, RecordCodec.Crc(_writer.Sink.Bytes));
-            size += RecordSize.OfPart(_writer.Sink.Bytes.Length - RecordCodec.HeaderBytes);
+                parts = RecordCodec.Parts(Writer.Sink.Bytes);
+            crc = RecordCodec.Combine(crc, part, RecordCodec.Crc(Writer.Sink.Bytes));
+            size += RecordSize.OfPart(Writer.Sink.Bytes.Length - RecordCodec.HeaderBytes);
         }
 
         Interlocked.Add(ref _sizeInUse, -size);
@@ -118,7 +128,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     {
         using StoreReader reader = NewReader();
         var assembled = new ArrayBufferWriter<byte>();
-        using IFasterScanIterator<RevisionKey, SpanByte> iterator = _store.Log.Scan(_store.Log.BeginAddress, _store.Log.TailAddress);
+        using IFasterScanIterator<RevisionKey, SpanByte> iterator = Store.Log.Scan(Store.Log.BeginAddress, Store.Log.TailAddress);
         while (MoveNext(iterator))
         {
             RevisionKey key = iterator.GetKey();
@@ -142,10 +152,13 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     /// <summary>Closes the files. What is not in a checkpoint is dropped; the write-ahead log has it.</summary>
     public void Dispose()
     {
-        _writer.Dispose();
+        _ownReader?.Dispose();
         while (_readers.TryTake(out StoreReader? reader))
             reader.Dispose();
-        _store.Dispose();
+        // A recovery that failed has told whoever waited for it.
+        Task.WaitAny(_opening);
+        if (_opening.IsCompletedSuccessfully)
+            Store.Dispose();
         _device.Dispose();
     }
 
@@ -162,7 +175,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
             throw new BackendDamagedException(revision, "its checksum does not match");
     }
 
-    private StoreReader NewReader() => new(_store.For(new StoreFunctions()).NewSession<StoreFunctions>());
+    private StoreReader NewReader() => new(Store.For(new StoreFunctions()).NewSession<StoreFunctions>());
 
     // The bytes stand in the pinned scratch buffer.
     private unsafe void Append(RevisionKey key, int bytes)
@@ -170,11 +183,19 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         fixed (byte* pointer = _scratch)
         {
             SpanByte value = SpanByte.FromPointer(pointer, bytes);
-            Status status = _writer.Session.Upsert(ref key, ref value);
+            Status status = Writer.Session.Upsert(ref key, ref value);
             if (status.IsPending)
-                _writer.Session.CompletePending(wait: true);
+                Writer.Session.CompletePending(wait: true);
         }
     }
+
+    /// <summary>Reads a record of several parts. False when it is not there, or not all of it.</summary>
+    internal bool TryReadWhole(Revision revision, IBufferWriter<byte> destination, out RecordInfo info) =>
+        TryReadParts(Writer, revision, destination, out info, out _);
+
+    /// <summary>Waits until a recovery is over.</summary>
+    /// <exception cref="StoreDamagedException">It failed.</exception>
+    internal void WaitUntilRecovered() => _ = Store;
 
     // When false, missing names the first part that is not there: 0 when there is no such record.
     private bool TryReadParts(StoreReader reader, Revision revision, IBufferWriter<byte> destination, out RecordInfo info, out int missing)
@@ -211,7 +232,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         long begin;
         do
         {
-            begin = _store.Log.BeginAddress;
+            begin = Store.Log.BeginAddress;
             StoreDevice.TakeReadFailure();
             bool found = reader.Read(new RevisionKey(revision, part));
             StoreDamagedException? failure = StoreDevice.TakeReadFailure();
@@ -223,7 +244,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
             if (found && failure is null)
                 ThrowIfInvalid(reader.Sink.Bytes, revision, part);
         }
-        while (begin != _store.Log.BeginAddress);
+        while (begin != Store.Log.BeginAddress);
         return false;
     }
 }

@@ -6,8 +6,11 @@ public sealed record FasterOptions
     /// <summary>log2 of the page size. 22: 4 MiB. At least 21, since a part of a record (1 MiB) must fit.</summary>
     public int PageBits { get; init; } = 22;
 
-    /// <summary>log2 of the memory for the newest records. 26: 64 MiB. At least two bits more than <see cref="PageBits"/>.</summary>
-    public int MemoryBits { get; init; } = 26;
+    /// <summary>
+    /// log2 of the memory for the newest records. 25: 32 MiB, since the system's page cache serves the others nearly as fast.
+    /// At least two bits more than <see cref="PageBits"/>.
+    /// </summary>
+    public int MemoryBits { get; init; } = 25;
 
     /// <summary>log2 of the size of one file. 28: 256 MiB.</summary>
     public int SegmentBits { get; init; } = 28;

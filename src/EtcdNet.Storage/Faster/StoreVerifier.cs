@@ -1,27 +1,15 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
-using EtcdNet.Storage.Records;
 
 namespace EtcdNet.Storage.Faster;
 
 /// <summary>
-/// Reads the raw log page by page, without FASTER: tests every record (word of record information, key, length, our bytes,
-/// in steps of 8; zeros are unused room) and sums every page up, so that FASTER's own words, which carry no checksum, are
-/// covered too. The sums go into the manifest; a recovery makes them again from the files.
+/// Reads the raw log page by page, without FASTER: tests every record (<see cref="RawRecords"/>) and sums every page up, so
+/// that FASTER's own words, which carry no checksum, are covered too. The sums go into the manifest; a recovery makes them
+/// again from the files.
 /// </summary>
 internal sealed class StoreVerifier
 {
     private const int FirstAddress = 64;
-    private const int LengthOffset = 8 + RevisionKey.Bytes;
-    private const int HeaderBytes = LengthOffset + sizeof(int);
-    private const long LinkMask = (1L << 48) - 1;
-    private const long LockBits = 0xFFL << 48;
-    private const long ValidBit = 1L << 56;
-
-    // "Sealed" and "dirty": FASTER sets them in memory and clears them at a recovery, so they may differ when the sector
-    // that a checkpoint ends in is written again. They mean nothing on the disk and are left out of the sums.
-    private const long PassingBits = 1L << 57 | 1L << 59;
 
     private readonly StoreDevice _device;
     private readonly int _pageBits;
@@ -54,7 +42,11 @@ internal sealed class StoreVerifier
             {
                 long end = Math.Min(tail, ((_until >> _pageBits) + 1) << _pageBits);
                 Span<byte> bytes = ReadPart(page, _until, end, learn);
-                VerifyPage(bytes, _until);
+                var records = new RawRecords(_device, bytes, _until);
+                while (records.MoveNext())
+                {
+                }
+
                 Sum((int)((_until >> _pageBits) - _firstPage), bytes);
                 _until = end;
             }
@@ -89,39 +81,5 @@ internal sealed class StoreVerifier
         if (index == _sums.Count)
             _sums.Add(~0u);
         _sums[index] = Crc32C.Update(_sums[index], bytes);
-    }
-
-    // Clears the passing bits in the buffer.
-    private void VerifyPage(Span<byte> bytes, long address)
-    {
-        int at = 0;
-        while (at < bytes.Length)
-        {
-            Span<byte> rest = bytes[at..];
-            long info = rest.Length >= 8 ? BinaryPrimitives.ReadInt64LittleEndian(rest) : 0;
-            if (info == 0)
-            {
-                at += 8;
-                continue;
-            }
-
-            BinaryPrimitives.WriteInt64LittleEndian(rest, info & ~PassingBits);
-            at += VerifyRecord(rest, info, address + at);
-        }
-    }
-
-    private int VerifyRecord(ReadOnlySpan<byte> rest, long info, long address)
-    {
-        if ((info & LockBits) != 0 || (info & ValidBit) == 0 || (info & LinkMask) >= address)
-            throw _device.Damaged(address, $"a record begins with {info:x16}");
-        if (rest.Length < HeaderBytes)
-            throw _device.Damaged(address, "a record's header does not fit");
-        int length = BinaryPrimitives.ReadInt32LittleEndian(rest[LengthOffset..]);
-        if (length < RecordCodec.HeaderBytes || length > rest.Length - HeaderBytes)
-            throw _device.Damaged(address, $"a record claims {length} bytes");
-        RevisionKey key = MemoryMarshal.Read<RevisionKey>(rest[8..]);
-        if (!RecordCodec.IsValid(rest.Slice(HeaderBytes, length), key.Revision, key.Part))
-            throw _device.Damaged(address, $"the checksum of revision {key.Revision} does not match");
-        return (HeaderBytes + length + 7) & ~7;
     }
 }

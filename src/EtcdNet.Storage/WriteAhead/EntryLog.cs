@@ -15,6 +15,7 @@ public sealed class EntryLog : IRaftStorage
     private Entry[] _entries;
     private int _head;
     private int _count;
+    private long _bytes;
     private EntryId _compacted;
     private Func<Snapshot> _snapshot = () => Raft.Snapshot.Empty;
 
@@ -50,6 +51,16 @@ public sealed class EntryLog : IRaftStorage
         }
     }
 
+    /// <summary>Bytes of data of the entries held.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_lock)
+                return _bytes;
+        }
+    }
+
     private ulong Last => _compacted.Index + (ulong)_count;
 
     /// <inheritdoc/>
@@ -74,24 +85,28 @@ public sealed class EntryLog : IRaftStorage
                 if (entries[i].Index != first + (ulong)i)
                     throw new InvalidOperationException($"entry {entries[i].Index} stands in the place of {first + (ulong)i}");
                 _entries[_head + _count++] = entries[i];
+                _bytes += entries[i].Data.Length;
             }
         }
     }
 
-    /// <summary>Drops entries up to this index. The caller keeps a tail for followers that lag behind a little.</summary>
-    public void Compact(ulong index)
+    /// <summary>
+    /// Drops the oldest entries, none behind <paramref name="upTo"/>, until at most so many entries and bytes are left.
+    /// </summary>
+    /// <param name="upTo">Last entry that may go: nobody here will ask for it again.</param>
+    /// <param name="entriesMax">Number to keep at most.</param>
+    /// <param name="bytesMax">Bytes to keep at most.</param>
+    public void Trim(ulong upTo, ulong entriesMax, long bytesMax)
     {
         lock (_lock)
         {
-            if (index <= _compacted.Index)
-                return;
-            if (index > Last)
-                throw new InvalidOperationException($"compaction to {index} is behind the last entry {Last}");
-            int dropped = (int)(index - _compacted.Index);
-            _compacted = _entries[_head + dropped - 1].Id;
-            Array.Clear(_entries, _head, dropped);
-            _head += dropped;
-            _count -= dropped;
+            int droppable = (int)Math.Min((ulong)_count, upTo > _compacted.Index ? upTo - _compacted.Index : 0);
+            int drop = 0;
+            long bytes = _bytes;
+            while (drop < droppable && ((ulong)(_count - drop) > entriesMax || bytes > bytesMax))
+                bytes -= _entries[_head + drop++].Data.Length;
+            if (drop > 0)
+                DropFirst(drop);
         }
     }
 
@@ -158,8 +173,20 @@ public sealed class EntryLog : IRaftStorage
         return count;
     }
 
+    private void DropFirst(int count)
+    {
+        _compacted = _entries[_head + count - 1].Id;
+        foreach (ref readonly Entry entry in _entries.AsSpan(_head, count))
+            _bytes -= entry.Data.Length;
+        Array.Clear(_entries, _head, count);
+        _head += count;
+        _count -= count;
+    }
+
     private void Truncate(int count)
     {
+        foreach (ref readonly Entry entry in _entries.AsSpan(_head + count, _count - count))
+            _bytes -= entry.Data.Length;
         Array.Clear(_entries, _head + count, _count - count);
         _count = count;
     }

@@ -1,129 +1,96 @@
+using System.Diagnostics;
 using System.Globalization;
-using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
-using Google.Protobuf;
+using EtcdNet.Protocol.Etcdserverpb;
 using Xunit.Abstractions;
 
 namespace EtcdNet.Conformance.Crash;
 
 /// <summary>
-/// kill -9 in the middle of concurrent writes, again and again on one data directory. After every restart each acknowledged write of the round is in the
-/// history at its revision, and a write that got no answer is there as a whole or not at all.
-/// Environment: ETCDNET_KILL_ROUNDS (default 100), ETCDNET_SEED.
+/// kill -9 in the middle of concurrent writes, again and again on one data directory: at any moment, during a compaction, a checkpoint, a switch of log
+/// segments, and the recovery itself. After every restart the whole store is what the answers say: each acknowledged write at its revision, one without an
+/// answer as a whole or not at all; old revisions and hashes as before. Environment: ETCDNET_KILL_ROUNDS (default 60), ETCDNET_SEED.
 /// </summary>
 public sealed class KillRoundsTests(ITestOutputHelper output)
 {
     private const int Clients = 16;
-    private static readonly ByteString _from = ByteString.CopyFromUtf8("k");
-    private static readonly ByteString _to = ByteString.CopyFromUtf8("n");
+    private readonly DuringRecovery _recovery = new();
 
     [Fact]
     public async Task Acknowledged_writes_survive_every_kill()
     {
-        var rounds = Setting("ETCDNET_KILL_ROUNDS", 100);
+        var rounds = Setting("ETCDNET_KILL_ROUNDS", 60);
         var seed = Setting("ETCDNET_SEED", Environment.TickCount);
         output.WriteLine($"seed {seed}, {rounds} rounds");
         var random = new Random(seed);
         await using var server = await ServerProcess.StartAsync();
-        var (revision, acknowledged) = (1L, 0);
+        await GrantLeasesAsync(server);
+        var check = new Check(random);
+        Aim[] aims = Aims();
         for (var round = 0; round < rounds; round++)
         {
+            Aim aim = aims[round % aims.Length];
+            if (round % 50 == 0)
+                Console.Error.WriteLine($"kill round {round}, {DateTime.UtcNow:T}");
             try
             {
-                var ledger = await LoadUntilKilledAsync(server, random);
-                await server.StartAsync();
-                revision = await CheckAsync(server, ledger, revision);
-                acknowledged += ledger.Acknowledged.Count;
+                await RunAsync(server, aim, check, round, random);
             }
             catch (Exception e)
             {
-                throw new InvalidOperationException($"seed {seed}, round {round}: {e.Message}", e);
+                throw new InvalidOperationException($"seed {seed}, round {round}, {aim.Name}: {e.Message}\n{server.LogSinceStart}", e);
             }
         }
 
-        output.WriteLine($"{acknowledged} acknowledged writes, revision {revision}");
-        Assert.True(acknowledged > rounds, $"only {acknowledged} writes were acknowledged in {rounds} rounds: the server was killed before the load began");
+        foreach (Aim aim in aims.Distinct())
+            output.WriteLine(aim.ToString());
+        output.WriteLine(check.ToString());
+        Assert.True(check.Acknowledged > rounds, $"only {check.Acknowledged} writes were acknowledged: the server was killed before the load began");
+        Assert.True(check.Hashes >= rounds / 2, $"only {check.Hashes} hashes could be compared");
     }
 
-    private static async Task<Ledger> LoadUntilKilledAsync(ServerProcess server, Random random)
+    // Twenty rounds; each aim comes at least once.
+    private Aim[] Aims()
+    {
+        var (writes, compaction, stop) = (new DuringWrites(), new DuringCompaction(), new DuringCheckpoint(byVolume: false));
+        var (checkpoint, segment) = (new DuringCheckpoint(byVolume: true), new DuringSegmentSwitch());
+        return
+        [
+            writes, _recovery, compaction, writes, stop, writes, _recovery, compaction, checkpoint, writes,
+            _recovery, writes, compaction, stop, writes, _recovery, compaction, writes, segment, writes,
+        ];
+    }
+
+    private async Task RunAsync(ServerProcess server, Aim aim, Check check, int number, Random random)
     {
         var ledger = new Ledger();
-        using var client = new EtcdClient(server.ClientUrl);
-        var clients = Enumerable.Range(0, Clients).Select(i => new LoadClient(i, ledger, random.Next()).RunAsync(client)).ToArray();
-        // The moment of the kill is counted in acknowledged writes, not in time, so that it falls into the load on every machine.
-        var enough = random.Next(1, 400);
-        await Deadline.UntilAsync(() => Task.FromResult(ledger.Acknowledged.Count >= enough), TimeSpan.FromSeconds(20));
-        await server.KillAsync();
-        await Task.WhenAll(clients).WaitAsync(TimeSpan.FromSeconds(20));
-        return ledger;
+        using (var client = new EtcdClient(server.ClientUrl))
+        {
+            var round = new KillRound(server, client, ledger, random, check.Revision, check.Compacted);
+            await round.NoteHashAsync(check.Revision);
+            var clients = Enumerable.Range(0, Clients).Select(i => new LoadClient(i, number, aim.Load, ledger, random.Next()).RunAsync(client)).ToArray();
+            Task killed = aim.KillAsync(round);
+            await round.WaitForWritesAsync(random.Next(1, 50), until: killed);
+            await Task.WhenAll(killed, round.NoteHashAsync(ledger.HighestRevision));
+            await Task.WhenAll(clients).WaitAsync(TimeSpan.FromSeconds(60));
+            aim.Rounds++;
+            aim.Hits += aim.IsHit(round) ? 1 : 0;
+        }
+
+        var started = Stopwatch.StartNew();
+        await server.StartAsync();
+        _recovery.StartTime = started.Elapsed;
+        await check.RunAsync(server, ledger);
+        if (aim.Load == Load.Large)
+            await check.CompactAsync(server);
     }
 
-    // Gives the revision of the store after the restart.
-    private static async Task<long> CheckAsync(ServerProcess server, Ledger ledger, long before)
+    private static async Task GrantLeasesAsync(ServerProcess server)
     {
         using var client = new EtcdClient(server.ClientUrl);
-        var now = (await client.RangeAsync("kill/")).Answer.Header.Revision;
-        Assert.True(now >= ledger.HighestRevision, $"revision {now} after the restart, but {ledger.HighestRevision} was acknowledged");
-        var history = await HistoryAsync(client, before + 1, now);
-        foreach (var (revision, write) in ledger.Acknowledged)
-        {
-            Assert.True(history.Remove(revision, out var events), $"write {write} of revision {revision} is gone");
-            AssertWhole(write, events, revision);
-        }
-
-        // What is left was never acknowledged: each revision must be one whole open write, and no write may have happened twice.
-        var open = ledger.Open.ToDictionary(w => w.Id);
-        foreach (var (revision, events) in history)
-        {
-            var put = events.First(e => e.Type == EtcdNet.Protocol.Mvccpb.Event.Types.EventType.Put);
-            var id = long.Parse(put.Kv.Value.ToStringUtf8(), CultureInfo.InvariantCulture);
-            Assert.True(open.Remove(id, out var write), $"revision {revision} holds a write {id} that nobody sent, or a second time");
-            AssertWhole(write, events, revision);
-        }
-
-        // The next write continues the revisions.
-        var next = (await client.PutAsync("after", "1")).Answer.Header.Revision;
-        Assert.Equal(now + 1, next);
-        return next;
-    }
-
-    private static void AssertWhole(Write write, List<EtcdNet.Protocol.Mvccpb.Event> events, long revision)
-    {
-        var value = write.Id.ToString(CultureInfo.InvariantCulture);
-        var puts = events.Where(e => e.Type == EtcdNet.Protocol.Mvccpb.Event.Types.EventType.Put).ToList();
-        string[] expected = write.IsDelete ? [LoadClient.MarkerOf(write)] : write.Keys;
-        Assert.Equal(expected, puts.Select(e => e.Kv.Key.ToStringUtf8()));
-        Assert.All(puts, e => Assert.Equal(value, e.Kv.Value.ToStringUtf8()));
-        Assert.All(events, e => Assert.Equal(revision, e.Kv.ModRevision));
-        // A deletion of a key that is not there leaves no event.
-        var deleted = events.Except(puts).Select(e => e.Kv.Key.ToStringUtf8());
-        Assert.Empty(write.IsDelete ? deleted.Except(write.Keys) : deleted);
-    }
-
-    // A watch from an old revision reads the whole history: revision → events. It ends at the revision "to".
-    private static async Task<Dictionary<long, List<EtcdNet.Protocol.Mvccpb.Event>>> HistoryAsync(EtcdClient client, long from, long to)
-    {
-        var history = new Dictionary<long, List<EtcdNet.Protocol.Mvccpb.Event>>();
-        if (from > to)
-            return history;
-        using var watch = client.Watch();
-        watch.Send(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = _from, RangeEnd = _to, StartRevision = from } });
-        Assert.True((await watch.NextAsync()).Created);
-        var last = from - 1;
-        while (last < to)
-        {
-            foreach (var change in (await watch.NextAsync()).Events)
-            {
-                Assert.True(change.Kv.ModRevision >= last, $"event of revision {change.Kv.ModRevision} behind one of {last}");
-                last = change.Kv.ModRevision;
-                if (!history.TryGetValue(last, out var events))
-                    history[last] = events = [];
-                events.Add(change);
-            }
-        }
-
-        return history;
+        for (int lease = 1; lease <= LoadClient.Leases; lease++)
+            Assert.Equal(lease, (await client.LeaseGrantAsync(new LeaseGrantRequest { ID = lease, TTL = 1_000_000 })).Answer.ID);
     }
 
     private static int Setting(string name, int otherwise) =>

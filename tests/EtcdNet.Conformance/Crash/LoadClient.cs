@@ -1,4 +1,3 @@
-using System.Globalization;
 using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Testing.Clients;
@@ -6,12 +5,31 @@ using Google.Protobuf;
 
 namespace EtcdNet.Conformance.Crash;
 
-/// <summary>One client of the kill test: it writes to keys of its own, one request at a time, until the server is gone.</summary>
-internal sealed class LoadClient(int number, Ledger ledger, int seed)
+/// <summary>What the clients of a round write.</summary>
+internal enum Load
 {
+    /// <summary>Few small keys.</summary>
+    Small,
+
+    /// <summary>Also transactions of many keys, so that a compaction has something to do.</summary>
+    Wide,
+
+    /// <summary>Large values, so that the log fills.</summary>
+    Large,
+}
+
+/// <summary>One client of the kill test: it writes to keys of its own, one request at a time, until the server is gone.</summary>
+internal sealed class LoadClient(int number, int round, Load load, Ledger ledger, int seed)
+{
+    /// <summary>Leases 1 to this number are there from the beginning.</summary>
+    public const int Leases = 3;
+
     private const int KeysPerClient = 4;
+    private const int WideKeys = 250;
+    private const int WideTxn = 100;
+    private const int LargeBytes = 256 << 10;
     private readonly Random _random = new(seed);
-    private long _sequence;
+    private int _sequence;
 
     /// <summary>Writes until a request fails because the server was killed.</summary>
     public async Task RunAsync(EtcdClient client)
@@ -22,7 +40,7 @@ internal sealed class LoadClient(int number, Ledger ledger, int seed)
             GrpcReply<TxnResponse> reply;
             try
             {
-                reply = await SendAsync(client, write);
+                reply = await client.TxnAsync(RequestFor(write));
             }
             catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException or OperationCanceledException)
             {
@@ -40,40 +58,36 @@ internal sealed class LoadClient(int number, Ledger ledger, int seed)
         }
     }
 
-    private static async Task<GrpcReply<TxnResponse>> SendAsync(EtcdClient client, Write write)
+    private static TxnRequest RequestFor(Write write)
     {
-        var value = ByteString.CopyFromUtf8(write.Id.ToString(CultureInfo.InvariantCulture));
-        if (write.Keys.Length == 1 && !write.IsDelete)
-        {
-            var put = await client.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8(write.Keys[0]), Value = value });
-            return new GrpcReply<TxnResponse>(put.Status, put.Message, put.Value is null ? null : new TxnResponse { Header = put.Value.Header });
-        }
-
         var txn = new TxnRequest();
-        foreach (var key in write.Keys.Select(ByteString.CopyFromUtf8))
-        {
-            // A deletion comes with a put of the same client's marker, so that it always makes a revision.
-            txn.Success.Add(write.IsDelete
-                ? new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = key } }
-                : new RequestOp { RequestPut = new PutRequest { Key = key, Value = value } });
-        }
-
         if (write.IsDelete)
-            txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8(MarkerOf(write)), Value = value } });
-        return await client.TxnAsync(txn);
+            txn.Success.Add(write.Keys.Select(static key => new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key) } }));
+        ByteString value = write.Value;
+        txn.Success.Add(write.Puts.Select(key => new RequestOp
+        {
+            RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = value, Lease = write.Lease },
+        }));
+        return txn;
     }
-
-    /// <summary>The key that a deletion writes beside what it deletes.</summary>
-    public static string MarkerOf(Write write) => $"marker/{write.Keys[0].Split('/')[1]}";
 
     private Write Next()
     {
-        var id = (long)number << 40 | ++_sequence;
+        long id = ((long)round << 32) | ((long)number << 24) | (uint)++_sequence;
+        if (load == Load.Large)
+            return new Write(id, [$"kill/{number:D2}/large"], false, 0, LargeBytes);
+        if (load == Load.Wide && _random.Next(4) == 0)
+        {
+            int first = _random.Next(WideKeys - WideTxn);
+            return new Write(id, [.. Enumerable.Range(first, WideTxn).Select(i => $"kill/{number:D2}/wide{i:D4}")], false);
+        }
+
         string[] all = [.. Enumerable.Range(0, KeysPerClient).Select(i => $"kill/{number:D2}/{i}")];
+        long lease = _random.Next(4) == 0 ? _random.Next(1, Leases + 1) : 0;
         return _random.Next(10) switch
         {
-            < 5 => new Write(id, [all[_random.Next(KeysPerClient)]], false),
-            < 8 => new Write(id, all, false),
+            < 5 => new Write(id, [all[_random.Next(KeysPerClient)]], false, lease),
+            < 8 => new Write(id, all, false, lease),
             _ => new Write(id, all[..2], true),
         };
     }

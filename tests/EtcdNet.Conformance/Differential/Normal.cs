@@ -6,14 +6,14 @@ using Google.Protobuf;
 
 namespace EtcdNet.Conformance.Differential;
 
-/// <summary>Takes out of an answer what may differ between two right servers.</summary>
+/// <summary>Takes out of an answer what may differ between two right servers: ids, terms, clocks, and orders that are nobody's promise.</summary>
 internal static class Normal
 {
-    /// <summary>The answer as text: the status of a failed call, or the message without ids, term, and accidental order.</summary>
-    public static string Text(IMessage request, GrpcReply<byte[]> reply)
+    /// <summary>The answer without all that; null when the call failed.</summary>
+    public static IMessage? Answer(IMessage request, GrpcReply<byte[]> reply)
     {
         if (reply.Value is null)
-            return $"{(int)reply.Status} {reply.Message}";
+            return null;
         IMessage answer = request switch
         {
             PutRequest => PutResponse.Parser.ParseFrom(reply.Value),
@@ -28,14 +28,20 @@ internal static class Normal
             HashKVRequest => Hash(HashKVResponse.Parser.ParseFrom(reply.Value)),
             _ => throw new ArgumentException($"no answer is known for {request.Descriptor.Name}"),
         };
-        var header = HeaderOf(answer);
-        (header.ClusterId, header.MemberId, header.RaftTerm) = (0, 0, 0);
-        return ReadableJson.Format(answer);
+        Clear(HeaderOf(answer));
+        return answer;
     }
 
-    /// <summary>The revision in the header of an answer.</summary>
+    /// <summary>A failed call as text, or an answer.</summary>
+    public static string Text(GrpcReply<byte[]> reply, IMessage? answer) =>
+        answer is null ? $"{(int)reply.Status} {reply.Message}" : ReadableJson.Format(answer);
+
+    /// <summary>The header of an answer.</summary>
     public static ResponseHeader HeaderOf(IMessage answer) =>
         (ResponseHeader)answer.Descriptor.FindFieldByName("header").Accessor.GetValue(answer);
+
+    /// <summary>Takes ids and term out of a header.</summary>
+    public static void Clear(ResponseHeader header) => (header.ClusterId, header.MemberId, header.RaftTerm) = (0, 0, 0);
 
     // Pairs that are equal in what they are sorted by come in any order.
     private static RangeResponse Range(RangeRequest request, RangeResponse answer)

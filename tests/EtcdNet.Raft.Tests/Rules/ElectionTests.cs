@@ -206,4 +206,83 @@ public sealed class ElectionTests
         Assert.True(answer.Reject);
         Assert.Equal(committed, new EntryId(answer.LogTerm, answer.Index));
     }
+
+    [Fact]
+    public void When_the_leaders_process_is_gone_the_next_one_leads_within_two_ticks()
+    {
+        var cluster = new Cluster(5, s => s with { CheckQuorum = true, PreVote = true });
+        cluster.Elect(2);
+        cluster.Propose(2, "a");
+        cluster.Isolate(2);
+        foreach (var id in new ulong[] { 1, 3, 4, 5 })
+            cluster[id].Raft.ReportGone(2);
+        TickFollowers(cluster, 2);
+        Assert.Equal(1ul, cluster.Leader.Id);
+        Assert.Equal(2ul, cluster.Leader.Raft.Term);
+        cluster.Propose(1, "b");
+        Assert.Equal(["a", "b"], cluster[5].Applied);
+    }
+
+    [Fact]
+    public void If_the_first_in_turn_cannot_win_the_second_does()
+    {
+        var cluster = new Cluster(3, s => s with { CheckQuorum = true, PreVote = true });
+        cluster.Elect(3);
+        cluster.Isolate(1);
+        cluster.Propose(3, "only 2 has it");
+        cluster.Heal();
+        cluster.Isolate(3);
+        cluster[1].Raft.ReportGone(3);
+        cluster[2].Raft.ReportGone(3);
+        TickFollowers(cluster, 3);
+        Assert.Equal(2ul, cluster.Leader.Id);
+    }
+
+    [Fact]
+    public void A_wrong_report_that_the_leader_is_gone_does_no_harm()
+    {
+        var cluster = new Cluster(3, s => s with { CheckQuorum = true, PreVote = true });
+        cluster.Elect(1);
+        cluster[2].Raft.ReportGone(1);
+        cluster[3].Raft.ReportGone(2);
+        cluster[1].Raft.ReportGone(3);
+        Assert.Equal((0ul, 1ul), (cluster[2].Raft.Leader, cluster[3].Raft.Leader));
+
+        // The next heartbeat puts it right, and the haste is over: nobody campaigns although each hears the leader only every third tick.
+        for (var i = 0; i < 30; i++)
+        {
+            cluster.Tick(1);
+            TickFollowers(cluster, 3);
+        }
+
+        Assert.Equal((1ul, 1ul), (cluster.Leader.Id, cluster[2].Raft.Term));
+        Assert.All(cluster.Members, m => Assert.Equal(1ul, m.Raft.Leader));
+    }
+
+    [Fact]
+    public void Haste_is_over_after_one_attempt()
+    {
+        var cluster = new Cluster(3, s => s with { CheckQuorum = true, PreVote = true });
+        cluster.Elect(3);
+        cluster.Isolate(3);
+        cluster.Isolate(2);
+        cluster[1].Raft.ReportGone(3);
+        cluster[1].Raft.Tick();
+        Assert.Equal(RaftRole.PreCandidate, cluster[1].Raft.Role);
+        cluster.Settle();
+        for (var i = 0; i < 9; i++)
+        {
+            cluster[1].Raft.Tick();
+            Assert.False(cluster[1].Raft.HasReady);
+        }
+    }
+
+    private static void TickFollowers(Cluster cluster, int ticks)
+    {
+        for (var i = 0; i < ticks; i++)
+        {
+            foreach (var member in cluster.Members.Where(m => m.Raft.Role != RaftRole.Leader).ToList())
+                cluster.Tick(member.Id);
+        }
+    }
 }

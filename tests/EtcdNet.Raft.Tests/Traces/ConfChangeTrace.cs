@@ -17,7 +17,7 @@ internal sealed class ConfChangeTrace : ITrace
             _tracker.Switch(configuration, members);
             return $"{configuration}\n" + string.Concat(members.Select(m => $"{m.Id}: {m}\n"));
         }
-        catch (ConfChangeException e)
+        catch (Exception e) when (e is ConfChangeException or TraceErrorException)
         {
             return e.Message + "\n";
         }
@@ -32,7 +32,8 @@ internal sealed class ConfChangeTrace : ITrace
         {
             "simple" => ConfChanger.Simple(_tracker, _lastIndex, changes),
             "enter-joint" => ConfChanger.EnterJoint(_tracker, _lastIndex, block.Find("autoleave") is { Flag: true }, changes),
+            "leave-joint" when changes.Count > 0 => throw new TraceErrorException("this command takes no input"),
             "leave-joint" => ConfChanger.LeaveJoint(_tracker, _lastIndex),
-            _ => throw new ConfChangeException("unknown command"),
+            _ => throw new TraceErrorException("unknown command"),
         };
 }

@@ -10,6 +10,8 @@ internal static class ConfChanges
 
     private static ConfChangeSingle Single(string word)
     {
+        if (word.Length < 2)
+            throw new TraceErrorException($"unknown token {word}");
         var type = word[0] switch
         {
             'v' => ConfChangeType.AddNode,
@@ -18,6 +20,8 @@ internal static class ConfChanges
             'u' => ConfChangeType.UpdateNode,
             _ => throw new TraceErrorException($"unknown input: {word}"),
         };
-        return new ConfChangeSingle(type, ulong.Parse(word.AsSpan(1), CultureInfo.InvariantCulture));
+        return ulong.TryParse(word.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? new ConfChangeSingle(type, id)
+            : throw new TraceErrorException($"strconv.ParseUint: parsing \"{word[1..]}\": invalid syntax");
     }
 }

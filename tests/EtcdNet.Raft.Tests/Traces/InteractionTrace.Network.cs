@@ -7,11 +7,16 @@ internal sealed partial class InteractionTrace
     private void DeliverMessages(TraceBlock block)
     {
         var type = block.Find("type")?.Value;
+        Assert.True(type is null || Enum.GetValues<MessageType>().Any(t => Describe.Type(t) == type), $"line {block.Line}: unknown message type {type}");
         var delivered = 0;
         foreach (var receiver in block.Positional)
             delivered += Deliver(receiver.Id, type, drop: false);
         foreach (var receiver in block.Find("drop")?.Ids ?? [])
+        {
+            Assert.False(block.Positional.Any(a => a.Id == receiver), $"line {block.Line}: can't both deliver and drop msgs to {receiver}");
             delivered += Deliver(receiver, type, drop: true);
+        }
+
         if (delivered == 0)
             _output.Print("no messages");
     }
@@ -19,7 +24,7 @@ internal sealed partial class InteractionTrace
     private int Deliver(ulong to, string? type, bool drop)
     {
         // What a member says to itself is not on the network and cannot be lost there.
-        bool Takes(Message m) => m.To == to && (type is null || Describe.Type(m.Type) == type) && !(drop && LocalThreads.Contains(m.From));
+        bool Takes(Message m) => m.To == to && (type is null || Describe.Type(m.Type) == type) && !(drop && (m.From == m.To || LocalThreads.Contains(m.From)));
         var taken = _network.Where(Takes).ToList();
         _network = [.. _network.Where(m => !Takes(m))];
         foreach (var message in taken)
@@ -42,7 +47,10 @@ internal sealed partial class InteractionTrace
             case StepResult.ProposalDropped:
                 _output.Print(Describe.ProposalDropped);
                 break;
-            case StepResult.LocalMessageRefused or StepResult.Malformed:
+            case StepResult.LocalMessageRefused:
+                _output.Print("raft: cannot step raft local message");
+                break;
+            case StepResult.Malformed:
                 Assert.Fail($"refused {message}");
                 break;
         }

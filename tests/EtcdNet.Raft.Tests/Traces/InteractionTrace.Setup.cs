@@ -1,13 +1,21 @@
 using System.Globalization;
+using System.Text;
 
 namespace EtcdNet.Raft.Tests.Traces;
 
 /// <summary>Making nodes.</summary>
 internal sealed partial class InteractionTrace
 {
+    private static readonly HashSet<string> NodeOptions =
+    [
+        "voters", "learners", "index", "content", "inflight", "max-committed-size-per-ready", "async-storage-writes", "prevote",
+        "checkquorum", "disable-conf-change-validation", "step-down-on-removal", "read-only",
+    ];
+
     /// <summary><c>add-nodes 3 voters=(1,2) learners=(3) index=10 prevote=true …</c>: with an index, from a snapshot of term 1.</summary>
     private void AddNodes(TraceBlock block)
     {
+        Assert.All(block.Arguments.Skip(1), a => Assert.Contains(a.Key, NodeOptions));
         var initial = InitialSnapshot(block);
         var count = int.Parse(block.Arguments[0].Key, CultureInfo.InvariantCulture);
         for (var i = 0; i < count; i++)
@@ -21,10 +29,13 @@ internal sealed partial class InteractionTrace
     {
         ulong[] Ids(string key) => block.Find(key)?.Ids.ToArray() ?? [];
         var configuration = new ConfState { Voters = Ids("voters"), Learners = Ids("learners") };
-        if (block.Find("index") is not { } index)
+        var content = Encoding.UTF8.GetBytes(block.Find("content")?.Value ?? "");
+        var index = block.Find("index")?.Ids.Single() ?? 0;
+        if (index == 0 && content.Length == 0 && configuration.Voters.Count + configuration.Learners.Count == 0)
             return Snapshot.Empty;
-        Assert.True(index.Ids.Single() > 1, "index must be specified as > 1 due to bootstrap");
-        return new Snapshot(new SnapshotMetadata(configuration, index.Ids.Single(), 1), default);
+        if (index <= 1)
+            throw new TraceErrorException("index must be specified as > 1 due to bootstrap");
+        return new Snapshot(new SnapshotMetadata(configuration, index, 1), content);
     }
 
     private RaftOptions Options(ulong id, TraceBlock block)
@@ -44,7 +55,12 @@ internal sealed partial class InteractionTrace
             CheckQuorum = Flag("checkquorum"),
             DisableConfChangeValidation = Flag("disable-conf-change-validation"),
             StepDownOnRemoval = Flag("step-down-on-removal"),
-            ReadOnlyOption = block.Find("read-only")?.Value == "lease-based" ? ReadOnlyOption.LeaseBased : ReadOnlyOption.Safe,
+            ReadOnlyOption = block.Find("read-only")?.Value switch
+            {
+                null or "safe" => ReadOnlyOption.Safe,
+                "lease-based" => ReadOnlyOption.LeaseBased,
+                var other => throw new TraceErrorException($"invalid read-only option \"{other}\""),
+            },
             Random = new Random(1),
             Logger = _output,
         };

@@ -13,6 +13,7 @@ internal sealed partial class InteractionTrace : ITrace
 
     public InteractionTrace() => _commands = new Dictionary<string, Action<TraceBlock>>
     {
+        ["_breakpoint"] = _ => { },
         ["add-nodes"] = AddNodes,
         ["campaign"] = b => First(b).Raft.Campaign(),
         ["compact"] = Compact,
@@ -22,11 +23,12 @@ internal sealed partial class InteractionTrace : ITrace
         ["process-append-thread"] = b => ForEach(b, "processing append thread", ProcessAppendThread),
         ["process-apply-thread"] = b => ForEach(b, "processing apply thread", ProcessApplyThread),
         ["process-ready"] = b => ForEach(b, "handling Ready", ProcessReady),
-        ["propose"] = b => Propose(First(b), b.Arguments[1].Key),
+        ["propose"] = b => Propose(First(b), b),
         ["propose-conf-change"] = ProposeConfChange,
         ["raft-log"] = b => PrintLog(First(b)),
         ["raft-state"] = _ => PrintState(),
         ["read-index"] = b => First(b).Raft.ReadIndex(Encoding.UTF8.GetBytes(b.Arguments[1].Key)),
+        ["report-gone"] = b => First(b).Raft.ReportGone(b.Arguments[1].Id),
         ["report-snapshot"] = b => First(b).Raft.ReportSnapshot(b.Arguments[1].Id, b.Find("ok")!.Flag),
         ["report-unreachable"] = b => First(b).Raft.ReportUnreachable(b.Arguments[1].Id),
         ["send-snapshot"] = SendSnapshot,
@@ -69,7 +71,7 @@ internal sealed partial class InteractionTrace : ITrace
 
     private void ForEach(TraceBlock block, string what, Action<TraceNode> process)
     {
-        var nodes = Nodes(block);
+        var nodes = block.Positional.Select(a => Node(a.Id)).ToList();
         foreach (var node in nodes)
         {
             if (nodes.Count == 1)
@@ -97,10 +99,16 @@ internal sealed partial class InteractionTrace : ITrace
             node.Raft.Tick();
     }
 
-    private static void Propose(TraceNode node, string data) => Accepted(node.Raft.Propose([Encoding.UTF8.GetBytes(data)]));
+    private static void Propose(TraceNode node, TraceBlock block)
+    {
+        Assert.True(block.Arguments is [_, { Values.Count: 0 }], $"line {block.Line}: expected exactly one key with no values");
+        Accepted(node.Raft.Propose([Encoding.UTF8.GetBytes(block.Arguments[1].Key)]));
+    }
 
     private static void ProposeConfChange(TraceBlock block, TraceNode node)
     {
+        if (block.Arguments.FirstOrDefault(a => a.Values.Count > 0 && a.Key is not ("v1" or "transition")) is { } stranger)
+            throw new TraceErrorException($"unknown command {stranger.Key}");
         var changes = ConfChanges.Parse(block.Input);
         var transition = block.Find("transition")?.Value switch
         {
@@ -131,16 +139,21 @@ internal sealed partial class InteractionTrace : ITrace
 
     private void Compact(TraceBlock block)
     {
-        First(block).Storage.Compact(block.Arguments[1].Id);
+        var (storage, index) = (First(block).Storage, block.Arguments[1].Id);
+        if (index < storage.FirstIndex)
+            throw new TraceErrorException(new LogCompactedException().Message);
+        storage.Compact(index);
         PrintLog(First(block));
     }
 
+    /// <summary><c>send-snapshot 1 3</c>: from, to.</summary>
     private void SendSnapshot(TraceBlock block)
     {
+        Assert.Equal(2, block.Positional.Count());
         var node = First(block);
         var message = new Message
         {
-            Type = MessageType.Snap, Term = node.Raft.Term, From = node.Raft.Id, To = block.Find("to")!.Ids.Single(),
+            Type = MessageType.Snap, Term = node.Raft.Term, From = node.Raft.Id, To = block.Arguments[1].Id,
             Snapshot = node.Storage.Snapshot(),
         };
         _network.Add(message);

@@ -9,6 +9,7 @@ internal sealed class QuorumTrace : ITrace
 {
     public string Run(TraceBlock block)
     {
+        Assert.All(block.Arguments, a => Assert.Contains(a.Key, (string[])["cfg", "cfgj", "idx", "votes"]));
         var ids = Ids(block, "cfg");
         var joint = block.Find("cfgj") is not null;
         var quorum = new JointQuorum(new MajorityQuorum(ids), new MajorityQuorum(Ids(block, "cfgj")));
@@ -33,7 +34,12 @@ internal sealed class QuorumTrace : ITrace
 
     private static string Vote(JointQuorum quorum, bool joint, Dictionary<ulong, string> given)
     {
-        var votes = given.ToDictionary(p => p.Key, p => p.Value == "y");
+        var votes = given.ToDictionary(p => p.Key, p => p.Value switch
+        {
+            "y" => true,
+            "n" => false,
+            var other => throw new InvalidDataException($"unknown vote: {other}"),
+        });
         var result = quorum.Vote(votes);
         if (!joint)
             Assert.Equal(quorum.Incoming.Vote(votes), result);
@@ -63,7 +69,7 @@ internal sealed class QuorumTrace : ITrace
         {
             var bar = indexes.Count(other => other < indexes[i]);
             text.Append(acknowledged.TryGet(ids[i], out _) ? $"{new string('x', bar)}>{new string(' ', n - bar)}" : $"?{new string(' ', n)}");
-            text.Append(CultureInfo.InvariantCulture, $" {indexes[i],5}    (id={ids[i]})\n");
+            text.Append(CultureInfo.InvariantCulture, $" {indexes[i],5}    (id={ids[i]:x})\n");
         }
 
         return text.ToString();

@@ -27,7 +27,8 @@ internal sealed record TraceBlock(int Line, Range Answer, string Command, IReadO
 
 /// <summary>
 /// Reads trace files: comments start with <c>#</c>; a block is a command line, input lines, <c>----</c>, the answer up to an empty
-/// line (or between doubled <c>----</c> when it contains empty lines).
+/// line (or between doubled <c>----</c> when it contains empty lines). A command line ending with a backslash goes on in the next;
+/// <c>subtest</c> lines only structure a file.
 /// </summary>
 internal static class TraceReader
 {
@@ -38,7 +39,8 @@ internal static class TraceReader
         var lines = File.ReadAllLines(path);
         for (var at = 0; at < lines.Length;)
         {
-            if (lines[at].Trim().Length == 0 || lines[at].StartsWith('#'))
+            var line = lines[at].Trim();
+            if (line.Length == 0 || line.StartsWith('#') || line.StartsWith("subtest ", StringComparison.Ordinal))
             {
                 at++;
                 continue;
@@ -51,6 +53,9 @@ internal static class TraceReader
     private static TraceBlock Block(string[] lines, ref int at)
     {
         var start = at;
+        var command = lines[at].Trim();
+        while (command.EndsWith('\\') && at + 1 < lines.Length)
+            command = command[..^1] + " " + lines[++at].Trim();
         var input = new List<string>();
         for (at++; at < lines.Length && lines[at] != Separator; at++)
             input.Add(lines[at]);
@@ -66,12 +71,12 @@ internal static class TraceReader
         }
         else
         {
-            for (; at < lines.Length && lines[at].Length > 0; at++)
+            for (; at < lines.Length && lines[at].Trim().Length > 0; at++)
                 expected.Add(lines[at]);
         }
 
-        var (command, arguments) = Parse(lines[start]);
-        return new TraceBlock(start + 1, answer..at, command, arguments, string.Join('\n', input), string.Concat(expected.Select(l => l + "\n")));
+        var (name, arguments) = Parse(command);
+        return new TraceBlock(start + 1, answer..at, name, arguments, string.Join('\n', input), string.Concat(expected.Select(l => l + "\n")));
     }
 
     private static (string Command, List<TraceArgument> Arguments) Parse(string line)

@@ -5,6 +5,9 @@ namespace EtcdNet.Raft.Tests.Traces;
 /// <summary>Collects what a command prints, log lines of the nodes included, indented as told.</summary>
 internal sealed class TraceOutput : IRaftLogger
 {
+    /// <summary>Ascending. The node itself never writes at the last but one: what is fatal there is an exception here.</summary>
+    private static readonly string[] LevelNames = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE"];
+
     private readonly StringBuilder _text = new();
     private string _indent = "";
 
@@ -26,9 +29,10 @@ internal sealed class TraceOutput : IRaftLogger
 
     public void SetLevel(string name)
     {
-        IsQuiet = name.Equals("none", StringComparison.OrdinalIgnoreCase);
-        if (!IsQuiet)
-            Level = Enum.GetValues<RaftLogLevel>().Single(l => name.Equals(Name(l), StringComparison.OrdinalIgnoreCase));
+        var level = Array.FindIndex(LevelNames, l => name.Equals(l, StringComparison.OrdinalIgnoreCase));
+        if (level < 0)
+            throw new TraceErrorException($"log levels must be either of [{string.Join(' ', LevelNames)}]");
+        (Level, IsQuiet) = ((RaftLogLevel)level, level == LevelNames.Length - 1);
     }
 
     /// <summary>Prints lines; a line break at the end is added if missing.</summary>
@@ -55,5 +59,5 @@ internal sealed class TraceOutput : IRaftLogger
         return text;
     }
 
-    private static string Name(RaftLogLevel level) => level.ToString().ToUpperInvariant();
+    private static string Name(RaftLogLevel level) => LevelNames[(int)level];
 }

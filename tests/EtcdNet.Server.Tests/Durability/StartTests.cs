@@ -58,7 +58,7 @@ public sealed class StartTests(ITestOutputHelper output)
         using (MemberFiles store = MemberFiles.Open(disk, s_options.DataDirectory, new MemberFilesOptions { Faster = s_options.Store }))
         {
             store.Start(MemberIdentity.Of(s_options), static (_, _) => { });
-            store.Wal.Save(null, [MemberIdentity.FirstEntry(s_options, store.Wal.Metadata.MemberId).Entry]);
+            store.Wal.Save(null, MemberIdentity.FirstEntries(s_options).Entries);
         }
 
         using (Open(disk))

@@ -90,6 +90,10 @@ public sealed class WatchFlowTests
                 Assert.Equal(next++, one.Kv.ModRevision);
         }
         Assert.InRange(next, 3, 18);
+        // The client's own cancel is still answered, as etcd does.
+        call.SendCancel(0);
+        WatchResponse cancelled = await call.NextAsync();
+        Assert.Equal((true, 0L), (cancelled.Canceled, cancelled.CompactRevision));
         call.SendCancel(0);
         await call.NothingMoreAsync();
         Assert.Equal((0, 0), (world.Hub.WatcherTotal, world.Hub.SlowWatcherTotal));

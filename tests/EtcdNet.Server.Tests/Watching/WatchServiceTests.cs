@@ -200,6 +200,24 @@ public sealed class WatchServiceTests
     }
 
     [Fact]
+    public async Task The_id_of_a_watcher_that_a_compaction_ended_stays_taken_until_it_is_cancelled()
+    {
+        using var world = new WatchWorld();
+        for (int i = 0; i < 5; i++)
+            world.Store.Put("a", $"{i}");
+        world.Store.Compact(4);
+        WatchCall call = world.Open();
+        await call.CreateAsync("a", set: static request => (request.WatchId, request.StartRevision) = (7, 2));
+        Assert.Equal(4, (await call.NextAsync()).CompactRevision);
+        WatchResponse again = await call.CreateAsync("a", set: static request => request.WatchId = 7);
+        Assert.Equal("mvcc: duplicate watch ID provided on the WatchStream", again.CancelReason);
+        call.SendCancel(7);
+        WatchResponse cancelled = await call.NextAsync();
+        Assert.Equal((true, 7L, 0L), (cancelled.Canceled, cancelled.WatchId, cancelled.CompactRevision));
+        Assert.False((await call.CreateAsync("a", set: static request => request.WatchId = 7)).Canceled);
+    }
+
+    [Fact]
     public async Task Half_close_keeps_the_watchers()
     {
         using var world = new WatchWorld();

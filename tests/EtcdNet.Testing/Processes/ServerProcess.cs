@@ -11,13 +11,14 @@ public sealed partial class ServerProcess : IAsyncDisposable
 {
     private const string ReadyLine = "ready to serve client requests";
     private const int SigTerm = 15;
-    private static readonly TimeSpan _startLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _startLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _stopLimit = TimeSpan.FromSeconds(20);
 
     private readonly List<string> _extraArguments;
     private readonly List<string> _log = [];
     private readonly TempDirectory? _ownDirectory;
     private Process? _process;
+    private int _firstLine;
     private TaskCompletionSource _ready = new();
 
     private ServerProcess(ServerTarget target, string? dataDirectory, string[] extraArguments)
@@ -60,6 +61,22 @@ public sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>What the process wrote since its last start.</summary>
+    public string LogSinceStart
+    {
+        get
+        {
+            lock (_log)
+                return string.Join('\n', _log.Skip(_firstLine));
+        }
+    }
+
+    /// <summary>Whether the process has said since its last start that it serves clients.</summary>
+    public bool IsReady => _ready.Task.IsCompletedSuccessfully;
+
+    /// <summary>Told of every line as it comes, on another thread.</summary>
+    public Action<string>? LineWritten { get; set; }
+
     /// <summary>Starts a server and waits until it serves clients. Without a data directory it gets a fresh one that is deleted at the end.</summary>
     public static async Task<ServerProcess> StartAsync(ServerTarget? target = null, string? dataDirectory = null, params string[] extraArguments)
     {
@@ -90,7 +107,23 @@ public sealed partial class ServerProcess : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The process ended instead; the message holds its log.</exception>
     public async Task StartAsync()
     {
+        Launch();
+        try
+        {
+            await _ready.Task.WaitAsync(_startLimit);
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
+        {
+            throw new InvalidOperationException($"{Target.Name} did not become ready ({e.Message}). Its log:\n{Log}", e);
+        }
+    }
+
+    /// <summary>Starts the stopped server again and does not wait for it.</summary>
+    public void Launch()
+    {
         _process?.Dispose();
+        lock (_log)
+            _firstLine = _log.Count;
         _ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var start = new ProcessStartInfo(Target.Binary, Arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         // 3.4 writes plain lines by default; the text awaited below is in both formats.
@@ -102,14 +135,8 @@ public sealed partial class ServerProcess : IAsyncDisposable
         process.Start();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        try
-        {
-            await ready.Task.WaitAsync(_startLimit);
-        }
-        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
-        {
-            throw new InvalidOperationException($"{Target.Name} did not become ready ({e.Message}). Its log:\n{Log}", e);
-        }
+        // Nobody may be waiting when a process is killed at its start.
+        _ = ready.Task.ContinueWith(static task => task.Exception, TaskScheduler.Default);
     }
 
     /// <summary>kill -9, and waits until the kernel has cleaned up.</summary>
@@ -158,6 +185,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
             _log.Add(line);
         if (line.Contains(ReadyLine, StringComparison.Ordinal))
             _ready.TrySetResult();
+        LineWritten?.Invoke(line);
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using EtcdNet.Peer.Listening;
+using EtcdNet.Peer.Transport;
 using EtcdNet.Server;
 using EtcdNet.StateMachine.Cluster;
 using Microsoft.AspNetCore.Http;
@@ -7,30 +9,31 @@ using Microsoft.AspNetCore.Http;
 namespace EtcdNet.Peer;
 
 /// <summary>
-/// What a member answers on its peer port (2380) to questions that need no stream: who the members are, which version
-/// runs here, and whether anybody is there at all. Bytes as etcd's (surface section 5.1); client requests are not
-/// served here.
+/// What a member answers on its peer port (2380): who the members are, which version runs here, whether anybody is there at all,
+/// and, with a transport, the messages and streams of Raft. Bytes as etcd's (surface section 5.1); client requests are not served
+/// here.
 /// </summary>
 /// <param name="members">The members.</param>
 /// <param name="clusterId">Sent with every answer, so that a member of another cluster notices.</param>
 /// <param name="versionJson">The answer of /version.</param>
 /// <param name="time">For the answer of a probe.</param>
-public sealed class PeerEndpoints(MemberStore members, ulong clusterId, Func<string> versionJson, TimeProvider time)
+/// <param name="transport">Takes part in the cluster; null for a member that is alone.</param>
+public sealed class PeerEndpoints(
+    MemberStore members, ulong clusterId, Func<string> versionJson, TimeProvider time, PeerTransport? transport = null)
 {
-    private const string ClusterIdHeader = "X-Etcd-Cluster-ID";
-    private const string ServerVersionHeader = "X-Server-Version";
+    private readonly RaftEndpoints? _raft = transport is null ? null : new RaftEndpoints(transport);
 
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
     {
-        context.Response.Headers[ClusterIdHeader] = clusterId.ToString("x", CultureInfo.InvariantCulture);
-        context.Response.Headers[ServerVersionHeader] = EtcdVersion.Server;
+        context.Response.Headers[PeerHeaders.ClusterId] = PeerHeaders.Hex(clusterId);
+        context.Response.Headers[PeerHeaders.ServerVersion] = transport?.Options.ServerVersion ?? EtcdVersion.Server;
         return context.Request.Path.Value switch
         {
             "/members" => IfGet(context, WriteMembers),
             "/version" => IfGet(context, buffer => buffer.WriteRawValue(versionJson())),
             "/raft/probing" => IfGet(context, WriteProbe),
-            _ => WriteText(context, StatusCodes.Status404NotFound, "404 page not found\n"),
+            _ => _raft?.TryHandleAsync(context) ?? PlainText.WriteAsync(context, StatusCodes.Status404NotFound, "404 page not found"),
         };
     }
 
@@ -39,7 +42,7 @@ public sealed class PeerEndpoints(MemberStore members, ulong clusterId, Func<str
         if (!HttpMethods.IsGet(context.Request.Method))
         {
             context.Response.Headers.Allow = "GET";
-            return WriteText(context, StatusCodes.Status405MethodNotAllowed, "Method Not Allowed\n");
+            return PlainText.WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "Method Not Allowed");
         }
         context.Response.ContentType = "application/json";
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
@@ -47,13 +50,6 @@ public sealed class PeerEndpoints(MemberStore members, ulong clusterId, Func<str
             write(json);
         context.Response.ContentLength = buffer.WrittenCount;
         return context.Response.Body.WriteAsync(buffer.WrittenMemory).AsTask();
-    }
-
-    private static Task WriteText(HttpContext context, int status, string text)
-    {
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "text/plain; charset=utf-8";
-        return context.Response.WriteAsync(text);
     }
 
     private void WriteMembers(Utf8JsonWriter json)
