@@ -239,7 +239,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
             // What was read for nothing may fail: a guess at the length reaches into the records behind.
             if (found && RecordCodec.IsValid(reader.Sink.Bytes, revision, part))
                 return true;
-            if (failure is not null && begin == _store.Log.BeginAddress)
+            if (failure is not null && begin == Store.Log.BeginAddress)
                 throw new BackendDamagedException(revision, failure.Message);
             if (found && failure is null)
                 ThrowIfInvalid(reader.Sink.Bytes, revision, part);
