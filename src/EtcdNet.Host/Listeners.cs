@@ -22,8 +22,10 @@ internal sealed class Listeners : IAsyncDisposable
     // What a request may be larger than the largest entry: room for the other fields of the message.
     private const int ReceiveOverheadBytes = 512 << 10;
 
-    // As etcd does: clients never get the descriptors that log, store and peers need.
+    // As in etcd (reservedInternalFDNum), clients never get the descriptors that log and store need; here the runtime itself
+    // is among those who need some, and it aborts the process when there are none.
     private const int ReservedDescriptors = 150;
+    private const int ConnectionsMin = 16;
 
     private readonly List<GrpcHost> _hosts = [];
 
@@ -34,12 +36,13 @@ internal sealed class Listeners : IAsyncDisposable
             new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
         var peers = new PeerEndpoints(member.Machine.Members, member.Status.Current.ClusterId, http.VersionJson, TimeProvider.System);
+        int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);
-        GrpcServerOptions client = ClientOptions(options, new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
+        GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
 
         _hosts.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
-        AddHttp(options.ListenPeerUrls, peers.HandleAsync, frameworkLog);
-        AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync, frameworkLog);
+        AddHttp(options.ListenPeerUrls, peers.HandleAsync, connections / 8, frameworkLog);
+        AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync, connections / 8, frameworkLog);
     }
 
     public async Task StartAsync()
@@ -54,10 +57,10 @@ internal sealed class Listeners : IAsyncDisposable
             await host.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static GrpcServerOptions ClientOptions(EtcdOptions options, CallObserver observer, FrameworkLog frameworkLog) => new()
+    private static GrpcServerOptions ClientOptions(EtcdOptions options, int maxConnections, CallObserver observer, FrameworkLog frameworkLog) => new()
     {
         MaxReceiveMessageSize = checked((int)options.MaxRequestBytes) + ReceiveOverheadBytes,
-        MaxConnections = ConnectionsMax(),
+        MaxConnections = maxConnections,
         MaxConcurrentStreams = (int)Math.Min(options.MaxConcurrentStreams, 1_000_000),
         KeepaliveMinTime = options.GrpcKeepaliveMinTime,
         KeepaliveInterval = options.GrpcKeepaliveInterval,
@@ -73,15 +76,17 @@ internal sealed class Listeners : IAsyncDisposable
         double limit = ProcFile.FileDescriptorLimit();
         if (limit == 0 || limit >= int.MaxValue)
             return int.MaxValue;
-        if (limit <= ReservedDescriptors)
-            throw new ConfigurationException($"file descriptor limit of etcdnet process is too low: it is {limit}, and {ReservedDescriptors} are kept for log, store and peers; raise it (ulimit -n, LimitNOFILE=)");
-        return (int)limit - ReservedDescriptors;
+        int used = ProcFile.OpenFileDescriptors();
+        int left = (int)limit - used - ReservedDescriptors;
+        if (left < ConnectionsMin)
+            throw new ConfigurationException($"file descriptor limit of etcdnet process is too low: it is {limit}, {used} are in use and {ReservedDescriptors} are kept for log and store; raise it (ulimit -n, LimitNOFILE=) to {used + ReservedDescriptors + ConnectionsMin} at least");
+        return left;
     }
 
-    private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler, FrameworkLog frameworkLog)
+    private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler, int maxConnections, FrameworkLog frameworkLog)
     {
         if (urls.Count > 0)
-            _hosts.Add(new GrpcHost(new GrpcServerOptions { LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
+            _hosts.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
     }
 
     private static IEnumerable<GrpcEndpoint> Endpoints(IEnumerable<EtcdUrl> urls, GrpcEndpointServes serves) =>

@@ -9,7 +9,7 @@ namespace EtcdNet.Storage;
 /// <code>
 /// data-dir/member/format        version marker with checksum
 /// data-dir/member/lock          held with flock while the process lives
-/// data-dir/member/wal/          write-ahead log
+/// data-dir/member/wal/          write-ahead log, and "synced", the mark of its end
 /// data-dir/member/store/        files of the revision store, one directory per generation
 /// data-dir/member/checkpoint/   manifests
 /// </code>

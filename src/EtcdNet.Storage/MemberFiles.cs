@@ -219,6 +219,8 @@ public sealed class MemberFiles : IDisposable
 
         OpenLog();
         _checkpoints.AcceptNone();
+        // First: on a full disk the new store may need what the old one gives back.
+        _checkpoints.RemoveUnneededStores(current: 0);
         StartEmpty(load);
     }
 

@@ -11,11 +11,15 @@ public sealed class DiskFailedException : IOException
         : base($"{operation} of {path} failed: {reason}; the member stops, since it cannot know what is on the disk", inner)
     {
         Operation = operation;
+        Reason = reason;
         Path = path;
     }
 
     /// <summary>The operation that failed first.</summary>
     public string Operation { get; }
+
+    /// <summary>What the operating system said.</summary>
+    public string Reason { get; }
 
     /// <summary>The file concerned.</summary>
     public string Path { get; }

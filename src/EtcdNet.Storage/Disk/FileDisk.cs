@@ -124,7 +124,7 @@ public sealed class FileDisk : IDisk
     internal void ThrowIfFailed()
     {
         if (Volatile.Read(ref _failure) is { } failure)
-            throw new DiskFailedException(failure.Operation, failure.Path, "an earlier failure stopped this disk", failure);
+            throw new DiskFailedException(failure.Operation, failure.Path, failure.Reason + " (earlier, which stopped this disk)", failure);
     }
 
     internal DiskFailedException Fail(string operation, string path, string reason, Exception? inner = null)

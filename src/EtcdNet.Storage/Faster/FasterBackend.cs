@@ -234,14 +234,15 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         {
             begin = Store.Log.BeginAddress;
             StoreDevice.TakeReadFailure();
-            if (reader.Read(new RevisionKey(revision, part)))
-            {
-                ThrowIfInvalid(reader.Sink.Bytes, revision, part);
+            bool found = reader.Read(new RevisionKey(revision, part));
+            StoreDamagedException? failure = StoreDevice.TakeReadFailure();
+            // What was read for nothing may fail: a guess at the length reaches into the records behind.
+            if (found && RecordCodec.IsValid(reader.Sink.Bytes, revision, part))
                 return true;
-            }
-
-            if (StoreDevice.TakeReadFailure() is { } failure)
+            if (failure is not null && begin == Store.Log.BeginAddress)
                 throw new BackendDamagedException(revision, failure.Message);
+            if (found && failure is null)
+                ThrowIfInvalid(reader.Sink.Bytes, revision, part);
         }
         while (begin != Store.Log.BeginAddress);
         return false;

@@ -162,9 +162,12 @@ internal sealed class StoreDevice : StorageDeviceBase
             _firstKept = Math.Max(_firstKept, first);
         foreach ((int segment, IDiskFile file) in _files)
         {
-            if (segment >= first || !_files.TryRemove(segment, out _))
+            if (segment >= first)
                 continue;
-            _sums.Forget(segment); // first: a reader that finds the file closed must not compare nothing with it
+            // First of all: a late reader that does not find the file any more must not compare nothing with its sums.
+            _sums.Forget(segment);
+            if (!_files.TryRemove(segment, out _))
+                continue;
             file.Dispose();
             _disk.Delete(PathOf(segment));
             removed = true;

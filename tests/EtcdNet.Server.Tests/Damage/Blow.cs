@@ -126,7 +126,7 @@ internal static class Blow
             var name when name.EndsWith(".log", StringComparison.Ordinal) => (8, 60),
             _ => (-1, 0),
         };
-        if (version < 0 || bytes.Length < crc + sizeof(uint))
+        if (version < 0 || bytes.Length < Math.Max(crc, version) + sizeof(uint))
             return false;
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(version), Future);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(crc), Crc32C.Compute(bytes.AsSpan(0, crc)));
