@@ -13,6 +13,7 @@ public sealed class ModelRun
     private readonly int _seed;
     private readonly int _scripts;
     private int _next;
+    private int _done;
     private int _failedSeed;
     private Failure? _failure;
 
@@ -32,8 +33,6 @@ public sealed class ModelRun
 
     /// <summary>Told after every script.</summary>
     public Action<ModelRun>? Progress { get; init; }
-
-    private int _done;
 
     /// <summary>Runs all scripts, or up to the first failure.</summary>
     /// <returns>Null when everything agreed; else the seed, the shortest script that fails, and how.</returns>

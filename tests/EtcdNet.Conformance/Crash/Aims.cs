@@ -51,7 +51,7 @@ internal sealed class DuringCompaction() : Aim("during a compaction", Load.Wide)
             long span = round.Before - round.Compacted;
             _ = round.CompactAsync(round.Before - round.Random.NextInt64(0, 1 + (span / 4)));
         }
-        await round.WaitForWritesAsync(round.Random.Next(1, 40));
+        await round.WaitForWritesAsync(round.Random.Next(1, 15));
         await round.Server.KillAsync();
     }
 

@@ -31,9 +31,13 @@ internal sealed class Check(Random random)
     /// <summary>Hashes that were told before a kill and are the same after it.</summary>
     public long Hashes { get; private set; }
 
+    /// <summary>Compactions that were in the log, and not finished or at least not acknowledged.</summary>
+    public long Interrupted { get; private set; }
+
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{Acknowledged} acknowledged writes, {Unanswered} more that had happened without an answer, {Hashes} hashes compared, revision {Revision}, compacted {Compacted}";
+        $"{Acknowledged} acknowledged writes, {Unanswered} more that had happened without an answer, {Interrupted} interrupted compactions, "
+        + $"{Hashes} hashes compared, revision {Revision}, compacted {Compacted}";
 
     /// <summary>Compares everything.</summary>
     public async Task RunAsync(ServerProcess server, Ledger ledger)
@@ -70,6 +74,8 @@ internal sealed class Check(Random random)
             Assert.Equal(ledger.CompactionAsked, compacted);
         else
             Assert.Contains(compacted, new[] { Compacted, ledger.CompactionAsked });
+        if (!ledger.CompactionDone && compacted > Compacted)
+            Interrupted++;
         if (compacted > Compacted)
             _history.Compact(compacted);
     }

@@ -27,7 +27,7 @@ public sealed class DifferentialTests(ITestOutputHelper output)
         output.WriteLine($"seed {seed}, {count} requests, {tested.Target.Name} against {oracle.Target.Name}");
         using var left = new EtcdClient(oracle.ClientUrl);
         using var right = new EtcdClient(tested.ClientUrl);
-        using var watches = new WatchPair(left, right);
+        using var watches = new WatchPair(left, right, progressIsExact: oracle.Target.AtLeast(3, 5) && tested.Target.AtLeast(3, 5));
         await watches.StartAsync();
         using var leftAlive = left.KeepAlive();
         using var rightAlive = right.KeepAlive();
