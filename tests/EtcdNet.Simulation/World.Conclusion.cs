@@ -58,6 +58,9 @@ internal sealed partial class World
         // A member that was removed and does not know it yet may still bring about an election or two.
         for (int attempt = 0; Answered == answered; attempt++)
         {
+            // A change that was asked for earlier may still remove it.
+            if (!member.IsUp || (Leader() is { } leader && !Members(leader).Contains(member)))
+                return;
             client.Begin(member, key, action, attempt > 0 && value != 0 ? NewValue() : value);
             RunUntil(() => !client.IsWaiting, end, $"answer {client.Name} at {member}");
         }
@@ -95,7 +98,7 @@ internal sealed partial class World
     private IEnumerable<SimMember> Members(SimMember leader)
     {
         ConfState configuration = leader.Core!.State.Configuration;
-        return configuration.Voters.Concat(configuration.Learners).Select(id => Find(id)!);
+        return configuration.Voters.Concat(configuration.VotersOutgoing).Concat(configuration.Learners).Distinct().Select(id => Find(id)!);
     }
 
     private bool Agrees(SimMember leader)

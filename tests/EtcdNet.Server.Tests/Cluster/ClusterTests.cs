@@ -135,6 +135,14 @@ public sealed class ClusterTests
         await world.UntilAsync(
             () => world[leaving].Removed.IsCompleted || leader.Peers.IsRemoved(ClusterWorld.IdOf(leaving)), "the removal");
         Assert.Equal(PeerVerdict.Removed, leader.Peers.Receive(ClusterWorld.IdOf(leaving), new Message { Type = MessageType.Heartbeat, To = leader.Peers.MemberId }));
+        // Who passes on what a former member asked is none itself.
+        var passedOn = new Message
+        {
+            Type = MessageType.ReadIndex, From = ClusterWorld.IdOf(leaving), To = leader.Peers.MemberId,
+            Entries = [new Entry(EntryType.Normal, 0, 0, "read"u8.ToArray())],
+        };
+        ulong other = world.Running.First(member => member != leader && member != world[leaving]).Peers.MemberId;
+        Assert.Equal(PeerVerdict.Taken, leader.Peers.Receive(other, passedOn));
         await world.StopAsync(leaving);
         await ClusterWorld.PutAsync(leader, "after", "1");
         await world.AgreeAsync();

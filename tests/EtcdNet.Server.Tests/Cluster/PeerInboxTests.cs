@@ -1,5 +1,8 @@
 using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
+using EtcdNet.StateMachine.Cluster;
+using EtcdNet.Storage.Records;
+using Google.Protobuf;
 
 namespace EtcdNet.Server.Tests.Cluster;
 
@@ -25,6 +28,29 @@ public sealed class PeerInboxTests
         Assert.Equal(PeerVerdict.Refused, inbox.Receive(peer, Say(MessageType.Snap, peer, self)));
         Assert.Equal(PeerVerdict.Refused, inbox.ReceiveSnapshot(peer, Say(MessageType.Snap, peer, self), Stream.Null));
     }
+
+    [Fact]
+    public void A_member_on_its_way_out_of_a_joint_configuration_is_still_heard()
+    {
+        var state = new ConsensusState(1, 2);
+        var machine = new StateMachine.StateMachine(new MemoryBackend(), minLeaseTtl: 2);
+        var inbox = new PeerInbox(state, null!, machine.Members, null!, null!);
+        machine.ApplyConfChange(1, 1, Change(Protocol.Raftpb.ConfChangeType.ConfChangeAddNode, 3), default);
+        Assert.False(inbox.IsRemoved(3));
+
+        state.PublishAppliedConfiguration(new ConfState { Voters = [1], VotersOutgoing = [1, 3] });
+        machine.ApplyConfChange(2, 1, Change(Protocol.Raftpb.ConfChangeType.ConfChangeRemoveNode, 3), default);
+        Assert.False(inbox.IsRemoved(3));
+
+        state.PublishAppliedConfiguration(new ConfState { Voters = [1] });
+        Assert.True(inbox.IsRemoved(3));
+    }
+
+    private static Protocol.Raftpb.ConfChange Change(Protocol.Raftpb.ConfChangeType type, ulong id) => new()
+    {
+        Type = type, NodeId = id,
+        Context = ByteString.CopyFrom(MemberJson.WriteContext(new Member { Id = id, PeerUrls = ["http://a"] })),
+    };
 
     [Fact]
     public async Task A_snapshot_that_breaks_off_leaves_no_trace()
