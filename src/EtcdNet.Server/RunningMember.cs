@@ -73,7 +73,10 @@ public sealed class RunningMember : IAsyncDisposable
     /// <summary>Where a transport hands in what the other members say.</summary>
     public PeerInbox Peers => _core.Inbox;
 
-    /// <summary>Completes when this member was removed from its cluster for good: the process has to end.</summary>
+    /// <summary>
+    /// Completes when this member was removed from its cluster for good: the process has to end, some election timeouts
+    /// later, since the others may have to hear from it that the change is committed.
+    /// </summary>
     public Task Removed => _removed.Task;
 
     /// <summary>Told on the applier's thread how long each checkpoint took.</summary>

@@ -21,6 +21,10 @@ internal static class Runs
         {
             return failure.Message;
         }
+        catch (Exception e)
+        {
+            return $"the simulation itself failed: {e}";
+        }
     }
 
     /// <summary>Writes the story of one run; 0 when all promises were kept.</summary>

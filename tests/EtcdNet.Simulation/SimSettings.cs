@@ -57,6 +57,9 @@ internal sealed record SimSettings
     /// <summary>Chance that something goes wrong at once when a member has voted or begins to lead.</summary>
     public required double Malice { get; init; }
 
+    /// <summary>Malice only cuts, and does not crash.</summary>
+    public bool IsDuel { get; private init; }
+
     /// <summary>Weights of the kinds of faults.</summary>
     public required FaultWeights Weights { get; init; }
 
@@ -70,7 +73,7 @@ internal sealed record SimSettings
         bool calmNetwork = random.Next(3) == 0;
         // Leaders that hardly live long enough to begin: where the rules about terms are decided.
         bool stormy = random.Next(4) == 0;
-        return new SimSettings
+        var drawn = new SimSettings
         {
             Seed = seed,
             Members = members,
@@ -97,7 +100,26 @@ internal sealed record SimSettings
             Malice = stormy ? 0.4 + (random.NextDouble() * 0.5) : random.Next(2) == 0 ? 0 : random.NextDouble() * 0.4,
             Weights = FaultWeights.Draw(random),
         };
+        return random.Next(8) == 0 ? drawn.AsDuel(random) : drawn;
     }
+
+    /// <summary>
+    /// A world in which nothing happens but that leaders are cut off when they begin, or when they have committed for the
+    /// first time, while the one before comes back: the way in which logs part and meet again (Raft paper, figure 8).
+    /// </summary>
+    private SimSettings AsDuel(Random random) => this with
+    {
+        Members = random.Next(2) == 0 ? 3 : 5,
+        Spares = 0,
+        PreVote = false,
+        MessageBytesMax = 1,
+        Loss = 0,
+        Lateness = 0,
+        DelayMax = random.Next(500, 8_000),
+        FaultInterval = 3_000_000,
+        Malice = 0.7,
+        IsDuel = true,
+    };
 }
 
 /// <summary>How often which kind of fault happens in a run; some runs do without some kinds.</summary>

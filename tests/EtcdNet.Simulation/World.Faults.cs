@@ -6,6 +6,8 @@ namespace EtcdNet.Simulation;
 /// <content>What goes wrong.</content>
 internal sealed partial class World
 {
+    private SimMember? _cutOff;
+
     private void PlanFault() => Schedule.After(Random.Next(2 * Settings.FaultInterval), () =>
     {
         if (!_faults)
@@ -96,15 +98,24 @@ internal sealed partial class World
         if (!_faults || Random.NextDouble() >= Settings.Malice)
             return;
         int life = member.Life;
-        if (cutAtOnce && Random.Next(2) == 0)
+        if (Settings.IsDuel && !cutAtOnce)
+            return;
+        if (cutAtOnce && (Settings.IsDuel || Random.Next(2) == 0))
         {
-            // What it writes now only it has, until it comes back.
+            // What it writes now only it has, until it comes back; and now the one comes back that was cut off before
+            // (Raft paper, figure 8).
+            if (_cutOff is not null && Random.Next(4) != 0)
+                Network.Mend(_cutOff.Id);
+            _cutOff = member;
             CutGroups([member]);
-            Schedule.After(Random.Next(20_000, 400_000), () =>
+            // Time for others to lead: an election takes one to two of these.
+            Schedule.After(Random.Next(1, 10) * Settings.ElectionTicks * SimSettings.TickTime, () =>
             {
                 Network.Mend(member.Id);
                 Tell("net", $"is mended around {member}");
             });
+            if (Settings.IsDuel || Random.Next(2) == 0)
+                return;
         }
 
         Schedule.After(Random.Next(6_000), () =>

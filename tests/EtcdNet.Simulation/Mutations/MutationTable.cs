@@ -19,10 +19,10 @@ internal static class MutationTable
         All.FirstOrDefault(mutation => mutation.Name == name) ?? throw new ArgumentException($"there is no mutation {name}", nameof(name));
 
     /// <summary>The first seed, counted from 1, that notices the bug; null when none does.</summary>
-    public static (int Seed, string Failure)? FirstToNotice(Mutation mutation, long length, int seedsMax = SeedsMax)
+    public static (int Seed, string Failure)? FirstToNotice(Mutation mutation, long length)
     {
         const int atOnce = 16;
-        for (int from = 1; from <= seedsMax; from += atOnce)
+        for (int from = 1; from <= SeedsMax; from += atOnce)
         {
             if (Runs.Many(from, atOnce, length, mutation) is [var first, ..])
                 return first;
