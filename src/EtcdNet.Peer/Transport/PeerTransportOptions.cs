@@ -35,6 +35,9 @@ public sealed class PeerTransportOptions
     /// <summary>Longest pause between two attempts to connect.</summary>
     public TimeSpan DialRetryMax { get; init; } = TimeSpan.FromMilliseconds(800);
 
+    /// <summary>Time that the leader may take to answer what was passed on to it (<see cref="LeaderClient"/>).</summary>
+    public TimeSpan QuestionTimeout { get; init; } = TimeSpan.FromSeconds(7);
+
     /// <summary>Interval of round-trip measurements.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromSeconds(4);
 

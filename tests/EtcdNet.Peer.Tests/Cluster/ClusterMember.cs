@@ -19,9 +19,6 @@ namespace EtcdNet.Peer.Tests.Cluster;
 /// <summary>A whole member without its client side: store, log, consensus, transport and peer port, in this process.</summary>
 internal sealed class ClusterMember(int port, IReadOnlyList<int> cluster) : IAsyncDisposable
 {
-    /// <summary>Short, so that a lost attempt costs little; a loaded machine needs a few more of them.</summary>
-    private static readonly TimeSpan AttemptLimit = TimeSpan.FromMilliseconds(100);
-
     private readonly TempDirectory _files = new();
     private WebApplication? _web;
     private PeerTransport? _transport;
@@ -69,13 +66,13 @@ internal sealed class ClusterMember(int port, IReadOnlyList<int> cluster) : IAsy
     /// One attempt; false when the member could not take it (no leader, leader changed, …) or no answer came in time: what was passed
     /// on to a leader that died is lost.
     /// </summary>
-    public async Task<bool> TryPutAsync(string key, string value)
+    public async Task<bool> TryPutAsync(string key, string value, TimeSpan limit)
     {
         Assert.Null(_fatal);
         var request = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) };
         try
         {
-            await _member!.Services.Kv.PutAsync(request, new CallContext()).AsTask().WaitAsync(AttemptLimit);
+            await _member!.Services.Kv.PutAsync(request, new CallContext()).AsTask().WaitAsync(limit);
             return true;
         }
         catch (Exception e) when (e is EtcdException or TimeoutException)

@@ -45,8 +45,12 @@ public sealed class ThreeMembersTests(ITestOutputHelper output)
         }
     }
 
-    private static Task PutAsync(ClusterMember member, string key, string value) =>
-        Deadline.UntilAsync(() => member.TryPutAsync(key, value), Wait.Limit, $"put {key}");
+    private static Task PutAsync(ClusterMember member, string key, string value)
+    {
+        // Short at first, so that a lost attempt costs little; longer then, for a machine that is busy.
+        var limit = TimeSpan.FromMilliseconds(50);
+        return Deadline.UntilAsync(() => member.TryPutAsync(key, value, limit *= 2), Wait.Limit, $"put {key}");
+    }
 
     private static async Task AssertHoldsAsync(ClusterMember member, params (string Key, string Value)[] expected)
     {
