@@ -40,6 +40,34 @@ public sealed class MemberTests
     }
 
     [Fact]
+    public void Several_changes_are_made_together_or_not_at_all()
+    {
+        Add(1, "http://a");
+        Add(2, "http://b", learner: true);
+        ConfChange[] swap = [Change(ConfChangeType.ConfChangeAddNode, 3, "http://c"), Change(ConfChangeType.ConfChangeRemoveNode, 1)];
+        Assert.Null(_machine.State.ApplyConfChange(_machine.NextIndex(), 1, swap, "joint"u8.ToArray()).Error);
+        Assert.Equal([2UL, 3UL], _machine.State.Members.Members.Select(m => m.Id));
+
+        // The second one does not fit what the first one makes.
+        ConfChange[] same = [Change(ConfChangeType.ConfChangeAddNode, 4, "http://d"), Change(ConfChangeType.ConfChangeAddNode, 5, "http://d")];
+        ApplyResult refused = _machine.State.ApplyConfChange(_machine.NextIndex(), 1, same, "same"u8.ToArray());
+        Assert.Equal(EtcdError.PeerURLExist.Message, refused.Error?.Message);
+        Assert.Equal([2UL, 3UL], _machine.State.Members.Members.Select(m => m.Id));
+        Assert.Null(_machine.State.ApplyConfChange(_machine.NextIndex(), 1, Array.Empty<ConfChange>(), "left"u8.ToArray()).Error);
+        Assert.Equal("left"u8.ToArray(), _machine.State.ConfState.ToArray());
+    }
+
+    [Fact]
+    public void Contexts_of_several_changes_come_back_as_they_were()
+    {
+        byte[] first = MemberJson.WriteContext(new Member { Id = 7, PeerUrls = ["http://a"] });
+        IReadOnlyList<byte[]> read = MemberJson.ReadContexts(MemberJson.WriteContexts([first, "null"u8.ToArray()]));
+        Assert.Equal(2, read.Count);
+        Assert.Equal(7UL, MemberJson.ReadContext(read[0]).Member.Id);
+        Assert.Throws<System.Text.Json.JsonException>(() => MemberJson.ReadContexts("{}"u8.ToArray()));
+    }
+
+    [Fact]
     public void A_member_lives_and_never_comes_back()
     {
         Add(1, "http://a");

@@ -18,11 +18,11 @@ internal static class MutationTable
     public static Mutation Find(string name) =>
         All.FirstOrDefault(mutation => mutation.Name == name) ?? throw new ArgumentException($"there is no mutation {name}", nameof(name));
 
-    /// <summary>The first seed, counted from 1, that notices the bug; null when none of <see cref="SeedsMax"/> does.</summary>
-    public static (int Seed, string Failure)? FirstToNotice(Mutation mutation, long length)
+    /// <summary>The first seed, counted from 1, that notices the bug; null when none does.</summary>
+    public static (int Seed, string Failure)? FirstToNotice(Mutation mutation, long length, int seedsMax = SeedsMax)
     {
         const int atOnce = 16;
-        for (int from = 1; from <= SeedsMax; from += atOnce)
+        for (int from = 1; from <= seedsMax; from += atOnce)
         {
             if (Runs.Many(from, atOnce, length, mutation) is [var first, ..])
                 return first;
