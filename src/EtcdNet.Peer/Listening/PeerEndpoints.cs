@@ -18,10 +18,13 @@ namespace EtcdNet.Peer;
 /// <param name="versionJson">The answer of /version.</param>
 /// <param name="time">For the answer of a probe.</param>
 /// <param name="transport">Takes part in the cluster; null for a member that is alone.</param>
+/// <param name="questions">Answers what followers pass on; null for a member that is alone.</param>
 public sealed class PeerEndpoints(
-    MemberStore members, ulong clusterId, Func<string> versionJson, TimeProvider time, PeerTransport? transport = null)
+    MemberStore members, ulong clusterId, Func<string> versionJson, TimeProvider time, PeerTransport? transport = null,
+    IPeerQuestions? questions = null)
 {
     private readonly RaftEndpoints? _raft = transport is null ? null : new RaftEndpoints(transport);
+    private readonly QuestionEndpoints? _questions = questions is null ? null : new QuestionEndpoints(questions);
 
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
@@ -33,7 +36,8 @@ public sealed class PeerEndpoints(
             "/members" => IfGet(context, WriteMembers),
             "/version" => IfGet(context, buffer => buffer.WriteRawValue(versionJson())),
             "/raft/probing" => IfGet(context, WriteProbe),
-            _ => _raft?.TryHandleAsync(context) ?? PlainText.WriteAsync(context, StatusCodes.Status404NotFound, "404 page not found"),
+            _ => _raft?.TryHandleAsync(context) ?? _questions?.TryHandleAsync(context)
+                ?? PlainText.WriteAsync(context, StatusCodes.Status404NotFound, "404 page not found"),
         };
     }
 

@@ -33,17 +33,21 @@ internal sealed class IncomingStream(PeerLink link, StreamKind kind)
     public async Task RunAsync(CancellationToken cancellation)
     {
         var pause = _options.DialRetry;
-        var before = Attempt.Failed;
+        var wasConnected = false;
         while (true)
         {
             var attempt = await ConnectAndReadAsync(cancellation).ConfigureAwait(false);
             if (cancellation.IsCancellationRequested)
                 return;
-            if (attempt == Attempt.NobodyListens && before == Attempt.Connected)
+            if (attempt == Attempt.NobodyListens && wasConnected)
+            {
+                wasConnected = false;
                 link.Receiver.PeerGone(link.Id);
-            before = attempt;
+            }
+
             if (attempt == Attempt.Connected)
             {
+                wasConnected = true;
                 pause = _options.DialRetry;
                 continue;
             }

@@ -75,7 +75,14 @@ public sealed class PeerTransport : IPeerTransport, IAsyncDisposable
     public void MembersChanged(IReadOnlyList<Member> members, IReadOnlyList<ulong> removed)
     {
         ArgumentNullException.ThrowIfNull(members);
-        var wanted = members.Where(m => m.Id != Options.MemberId && m.PeerUrls.Count > 0).ToDictionary(m => m.Id, m => Uris(m.PeerUrls));
+        var wanted = members.Where(m => m.Id != Options.MemberId).ToDictionary(m => m.Id, m => Parse(m.PeerUrls));
+        foreach (var (id, _) in wanted.Where(w => w.Value.Count == 0).ToList())
+        {
+            // It is in the log, so every member has it; being without this peer is better than all of them failing.
+            _log.Error("peer {Peer} has no URL that can be reached", PeerHeaders.Hex(id));
+            wanted.Remove(id);
+        }
+
         Change(peers =>
         {
             foreach (var gone in peers.Values.Where(p => !wanted.ContainsKey(p.Id) && (!p.IsStranger || removed.Contains(p.Id))).ToList())
@@ -173,9 +180,6 @@ public sealed class PeerTransport : IPeerTransport, IAsyncDisposable
         _ending.Add(peer.DisposeAsync().AsTask());
         _log.Information("removed peer {Peer}", PeerHeaders.Hex(peer.Id));
     }
-
-    private static List<Uri> Uris(IReadOnlyList<string> urls) => Parse(urls) is { Count: > 0 } parsed ? parsed
-        : throw new ArgumentException($"no URL among {string.Join(',', urls)}", nameof(urls));
 
     private static List<Uri> Parse(IEnumerable<string> urls) =>
         [.. urls.Select(u => Uri.TryCreate(u, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : null).OfType<Uri>()];

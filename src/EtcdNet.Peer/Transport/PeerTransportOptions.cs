@@ -2,7 +2,7 @@ using EtcdNet.Server;
 
 namespace EtcdNet.Peer.Transport;
 
-/// <summary>Settings of a <see cref="PeerTransport"/>. Defaults are etcd's.</summary>
+/// <summary>Settings of a <see cref="PeerTransport"/>. Defaults are etcd's unless a reason is given.</summary>
 public sealed class PeerTransportOptions
 {
     /// <summary>This member.</summary>
@@ -26,11 +26,17 @@ public sealed class PeerTransportOptions
     /// <summary>A connection that takes no byte for so long is closed. A third of it is the interval of link heartbeats.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>First pause between two attempts to connect; doubles up to <see cref="DialRetryMax"/>.</summary>
-    public TimeSpan DialRetry { get; init; } = TimeSpan.FromMilliseconds(100);
+    /// <summary>
+    /// First pause between two attempts to connect; doubles up to <see cref="DialRetryMax"/>. Shorter than etcd's (100 ms): a dying
+    /// process may still take one connection, and the next attempt shows that it is gone.
+    /// </summary>
+    public TimeSpan DialRetry { get; init; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Longest pause between two attempts to connect.</summary>
     public TimeSpan DialRetryMax { get; init; } = TimeSpan.FromMilliseconds(800);
+
+    /// <summary>Time that the leader may take to answer what was passed on to it (<see cref="LeaderClient"/>).</summary>
+    public TimeSpan QuestionTimeout { get; init; } = TimeSpan.FromSeconds(7);
 
     /// <summary>Interval of round-trip measurements.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromSeconds(4);

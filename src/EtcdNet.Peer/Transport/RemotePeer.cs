@@ -10,7 +10,6 @@ namespace EtcdNet.Peer.Transport;
 /// </summary>
 internal sealed class RemotePeer : IAsyncDisposable
 {
-    private readonly PeerLink _link;
     private readonly Pipeline _pipeline;
     private readonly SnapshotSender _snapshots;
     private readonly IncomingStream _incomingMessages;
@@ -24,7 +23,7 @@ internal sealed class RemotePeer : IAsyncDisposable
 
     public RemotePeer(PeerLink link, PeerMetrics metrics, bool isStranger)
     {
-        (_link, IsStranger, _stopped) = (link, isStranger, _stop.Token);
+        (Link, IsStranger, _stopped) = (link, isStranger, _stop.Token);
         _pipeline = new Pipeline(link);
         _snapshots = new SnapshotSender(link, metrics);
         _incomingMessages = new IncomingStream(link, StreamKind.Message);
@@ -34,12 +33,14 @@ internal sealed class RemotePeer : IAsyncDisposable
         _prober = new Prober(link, metrics);
     }
 
-    public ulong Id => _link.Id;
+    public PeerLink Link { get; }
+
+    public ulong Id => Link.Id;
 
     /// <summary>Not a member as far as is known here.</summary>
     public bool IsStranger { get; }
 
-    public DateTimeOffset? ActiveSince => _link.ActiveSince;
+    public DateTimeOffset? ActiveSince => Link.ActiveSince;
 
     public bool HasStreams => _messages.IsConnected && _appends.IsConnected;
 
@@ -50,7 +51,7 @@ internal sealed class RemotePeer : IAsyncDisposable
             : Task.WhenAll(pipeline, Run(_incomingMessages.RunAsync), Run(_incomingAppends.RunAsync), Run(_prober.RunAsync));
     }
 
-    public void ReplaceUrls(IReadOnlyList<Uri> urls) => _link.Urls.Replace(urls);
+    public void ReplaceUrls(IReadOnlyList<Uri> urls) => Link.Urls.Replace(urls);
 
     /// <summary>Never blocks.</summary>
     public void Send(Message message)

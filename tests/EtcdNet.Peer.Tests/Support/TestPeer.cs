@@ -35,7 +35,7 @@ internal sealed class TestPeer : IAsyncDisposable
 
     public Member Member => new() { Id = Id, PeerUrls = [Url.ToString()] };
 
-    public static async Task<TestPeer> StartAsync(ulong id, Func<PeerTransportOptions, PeerTransportOptions>? configure = null, IPeerReceiver? receiver = null)
+    public static async Task<TestPeer> StartAsync(ulong id, Func<PeerTransportOptions, PeerTransportOptions>? configure = null, IPeerReceiver? receiver = null, IPeerQuestions? questions = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -51,7 +51,7 @@ internal sealed class TestPeer : IAsyncDisposable
         var recording = receiver as RecordingReceiver ?? new RecordingReceiver();
         var metrics = new MetricsRegistry();
         var transport = new PeerTransport(options, receiver ?? recording, metrics, Logger.None);
-        endpoints = new PeerEndpoints(new MemberStore(), options.ClusterId, () => "{}", TimeProvider.System, transport);
+        endpoints = new PeerEndpoints(new MemberStore(), options.ClusterId, () => "{}", TimeProvider.System, transport, questions);
         return new TestPeer(web, options.MemberId, url, recording, transport, metrics);
     }
 

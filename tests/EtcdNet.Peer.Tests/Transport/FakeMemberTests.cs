@@ -123,6 +123,30 @@ public sealed class FakeMemberTests
     }
 
     [Fact]
+    public async Task A_posted_message_is_never_sent_twice()
+    {
+        // What is proposed twice is applied twice. An HTTP client may be tempted to repeat a request when a connection that was used
+        // before is closed without an answer.
+        await using var peer = await TestPeer.StartAsync(Self);
+        using var fake = new FakeMember();
+        peer.Knows((FakeMember.Id, fake.Url));
+        peer.Transport.Send(Proposal("first"));
+        using var connection = await fake.AcceptAsync("POST /raft ");
+        await connection.ReadWholeBodyAsync();
+        await connection.WriteAsync("HTTP/1.1 204 No Content\r\n\r\n");
+        await Wait.UntilAsync(() => peer.MetricsText().Contains("etcd_network_peer_sent_bytes_total{To=\"321b4ccd5c32edea\"} 5", StringComparison.Ordinal));
+        peer.Transport.Send(Proposal("second"));
+        await connection.ReadHeadAsync();
+        Assert.Equal("POST /raft HTTP/1.1", connection.StartLine);
+        Assert.True((await connection.ReadWholeBodyAsync()).AsSpan().IndexOf("second"u8) >= 0);
+        connection.Dispose();
+        await Wait.UntilAsync(() => peer.Receiver.Unreachable.Count == 1);
+        peer.Transport.Send(Proposal("third"));
+        using var next = await fake.AcceptAsync("POST /raft ");
+        Assert.True((await next.ReadWholeBodyAsync()).AsSpan().IndexOf("third"u8) >= 0);
+    }
+
+    [Fact]
     public async Task A_refused_post_makes_the_member_unreachable()
     {
         await using var peer = await TestPeer.StartAsync(Self);
@@ -180,6 +204,11 @@ public sealed class FakeMemberTests
         using var stream = await fake.DialStreamAsync(peer.Url, "msgapp", Self);
         Assert.Equal("HTTP/1.1 200 OK", stream.StartLine);
     }
+
+    private static Message Proposal(string text) => new()
+    {
+        Type = MessageType.Prop, To = FakeMember.Id, From = Self, Entries = [new Entry(EntryType.Normal, 0, 0, System.Text.Encoding.ASCII.GetBytes(text))],
+    };
 
     internal static async Task<(RawHttp Messages, RawHttp Appends)> AcceptBothAsync(FakeMember fake)
     {

@@ -109,6 +109,11 @@ internal sealed class ChaosWorld
                 if (!_cut.Remove((node.Id, other.Id)))
                     _cut.Add((node.Id, other.Id));
                 break;
+            case < 12 when _faults && Chance(40):
+                // True or not: a process that is believed to have ended.
+                foreach (var witness in _nodes.Where(n => n.IsUp && Chance(70)))
+                    witness.Raft.ReportGone(node.Id);
+                break;
             default:
                 ReportToLeader(node.Id);
                 break;
