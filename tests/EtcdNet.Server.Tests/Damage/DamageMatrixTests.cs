@@ -139,9 +139,11 @@ public sealed partial class DamageMatrixTests(ITestOutputHelper output)
         _refusals.Add(Digits().Replace(message, "N"));
     }
 
-    // A log file is also known by its number: when it is gone nobody knows the rest of its name.
+    // A log file is also known by its number: when it is gone nobody knows the rest of its name. When both manifests are
+    // gone nobody knows theirs, and the directory is named.
     private static bool Names(string message, string path) =>
         message.Contains(path, StringComparison.Ordinal)
+        || (path.EndsWith(".manifest", StringComparison.Ordinal) && message.Contains($"no checkpoint in {Path.GetDirectoryName(path)}", StringComparison.Ordinal))
         || (path.EndsWith(".log", StringComparison.Ordinal) && message.Contains(Path.GetFileName(path)[..16], StringComparison.Ordinal));
 
     /// <summary>
