@@ -214,7 +214,7 @@ internal sealed class SimMember
         if (!Guard(DrainAfterMutation))
             return;
         _world.Oracle.Observe(this);
-        _world.PollClients(this);
+        _world.PollClients();
     }
 
     private void DrainAfterMutation()
@@ -228,7 +228,7 @@ internal sealed class SimMember
         if (!Guard(() => Core!.Writer.RunOnce()))
             return;
         PlanLoop(0);
-        _world.PollClients(this);
+        _world.PollClients();
     }
 
     private void RunApplier()
@@ -236,7 +236,7 @@ internal sealed class SimMember
         if (!Guard(() => Core!.Applier.RunOnce()))
             return;
         _world.Oracle.CompareState(this);
-        _world.PollClients(this);
+        _world.PollClients();
         if (Core!.Housekeeping.HasWork)
             PlanApplier();
         // That something was applied may also wait for the loop's next turn.

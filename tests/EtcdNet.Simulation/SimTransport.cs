@@ -9,6 +9,7 @@ namespace EtcdNet.Simulation;
 internal sealed class SimTransport(World world, SimMember sender) : IPeerTransport
 {
     private readonly int _life = sender.Life;
+    private bool _toldToLeave;
 
     private bool IsAlive => sender.IsUp && sender.Life == _life;
 
@@ -118,8 +119,6 @@ internal sealed class SimTransport(World world, SimMember sender) : IPeerTranspo
                 throw new SimulationFailure($"{receiver} refuses a message of {sender}");
         }
     }
-
-    private bool _toldToLeave;
 
     private void Report(Action<PeerInbox> what)
     {

@@ -6,8 +6,6 @@ namespace EtcdNet.Simulation;
 /// <content>What goes wrong.</content>
 internal sealed partial class World
 {
-    private SimMember? _cutOff;
-
     private void PlanFault() => Schedule.After(Random.Next(2 * Settings.FaultInterval), () =>
     {
         if (!_faults)

@@ -25,6 +25,7 @@ internal sealed partial class World
     private readonly StringBuilder? _story;
     private long _lastValue;
     private bool _faults = true;
+    private SimMember? _cutOff;
 
     public World(int seed, bool told = false, Mutation? mutation = null)
     {
@@ -124,9 +125,9 @@ internal sealed partial class World
 
     public long NewValue() => ++_lastValue;
 
-    public void PollClients(SimMember member)
+    /// <summary>Something has moved on: some client may have its answer.</summary>
+    public void PollClients()
     {
-        _ = member;
         foreach (SimClient client in _clients)
             client.Poll();
     }

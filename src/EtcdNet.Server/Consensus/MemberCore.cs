@@ -32,7 +32,9 @@ internal sealed class MemberCore : IDisposable
         Ids = new RequestIdGenerator(identity.MemberId, time.GetUtcNow());
         Loop = new RaftLoop(new RaftNode(settings.ForRaft(identity.MemberId, machine.AppliedIndex), parts.Entries), State, Pending, settings.TickInterval, time, log);
         Proposer = new Proposer(State, Pending, Ids, Loop, settings.Proposals, time);
-        Reads = new ReadIndexGate(Ids.Next(), State, Loop.ReadIndex, settings.Proposals.RequestTimeout, time);
+        // Late answers to an earlier life must not be taken for those of this one, not even when the wall clock was set back.
+        ulong firstRound = Ids.Next() ^ ((ulong)time.GetTimestamp() << 16);
+        Reads = new ReadIndexGate(firstRound, State, Loop.ReadIndex, settings.Proposals.RequestTimeout, time);
         Writer = new LogWriter(parts.Wal, parts.Entries, Loop.Incoming, Deliver, Loop.Wake);
         Housekeeping = housekeeping(this);
         ulong committed = parts.Entries.InitialState().HardState.Commit;

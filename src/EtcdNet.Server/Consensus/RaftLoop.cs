@@ -273,7 +273,7 @@ public sealed class RaftLoop
         }
         IReadOnlyList<ReadState> reads = ready.ReadStates;
         for (int i = 0; i < reads.Count; i++)
-            ReadConfirmed(BinaryPrimitives.ReadUInt64BigEndian(reads[i].Context.Span[sizeof(ulong)..]), reads[i].Index);
+            ConfirmRead(reads[i]);
         IReadOnlyList<Message> messages = ready.Messages;
         for (int i = 0; i < messages.Count; i++)
             Route(messages[i]);
@@ -293,6 +293,14 @@ public sealed class RaftLoop
             Transport.SendSnapshot(message, Outgoing!.Take(message.Snapshot!));
         else
             Transport.Send(message);
+    }
+
+    /// <summary>An answer to what this member did not ask is of no interest, whoever sent it.</summary>
+    private void ConfirmRead(ReadState read)
+    {
+        ReadOnlySpan<byte> context = read.Context.Span;
+        if (context.Length == 2 * sizeof(ulong) && BinaryPrimitives.ReadUInt64BigEndian(context) == _node.Id)
+            ReadConfirmed(BinaryPrimitives.ReadUInt64BigEndian(context[sizeof(ulong)..]), read.Index);
     }
 
     /// <summary>A read is named by member and round: the leader must not take those of two members for one.</summary>
