@@ -79,7 +79,9 @@ internal sealed class MemberStorage : IStateStore, IDisposable
             StateMachine.StateMachine machine = Recover(store, options, time, log);
             EntryLog entries = IsUnfounded(store, machine, options) ? Found(store.Wal, options) : store.NewEntryLog(ConfStateCodec.Decode(machine.ConfState));
             var space = new DiskSpaceGuard(disk, options.DataDirectory, DiskSpaceGuard.ReserveBytesDefault, time);
-            return new MemberStorage(store, entries, machine, space, options.LeaseTtlMin);
+            var storage = new MemberStorage(store, entries, machine, space, options.LeaseTtlMin);
+            entries.Trim(machine.AppliedIndex, ulong.MaxValue, EntryTrimmer.BytesMax(storage.Configuration, options.CatchUpBytes) / 2);
+            return storage;
         }
         catch
         {

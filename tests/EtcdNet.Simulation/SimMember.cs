@@ -121,6 +121,7 @@ internal sealed class SimMember
         End();
         HasLeft = true;
         _world.Say(this, $"has left the cluster");
+        _world.OnLeft(this);
     }
 
     /// <summary>Something is in the loop's mailbox.</summary>

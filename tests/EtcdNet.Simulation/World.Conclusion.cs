@@ -12,6 +12,7 @@ internal sealed partial class World
 {
     private const long RecoveryTime = 60_000_000;
     private const long CheckInterval = 20_000;
+    private const long PauseOfTheRemoved = 2_000_000;
 
     private void Recover()
     {
@@ -39,6 +40,21 @@ internal sealed partial class World
 
         ServeEverybody(end);
         RunUntil(() => Leader() is { } leader && Agrees(leader) && Members(leader).All(IsCompacted), end, "agree in the end");
+    }
+
+    /// <summary>
+    /// A member that was removed and has ended may be the only one that knows its removal to be committed. While there are
+    /// faults that is their luck; afterwards it is started again until the others know as well.
+    /// </summary>
+    public void OnLeft(SimMember member)
+    {
+        if (_faults)
+            return;
+        Schedule.After(PauseOfTheRemoved, () =>
+        {
+            if (!member.IsUp)
+                member.Start();
+        });
     }
 
     /// <summary>Every member takes a write, and every key is read at some member.</summary>

@@ -1,3 +1,4 @@
+using EtcdNet.Raft;
 using EtcdNet.Storage.WriteAhead;
 
 namespace EtcdNet.Server.Consensus;
@@ -11,15 +12,18 @@ internal sealed class EntryTrimmer(EntryLog entries, ConsensusState state, ulong
 {
     private const long AloneBytesMax = 4L << 20;
 
+    /// <summary>The limit in bytes with these members.</summary>
+    public static long BytesMax(ConfState configuration, long catchUpBytes) =>
+        configuration is { Voters.Count: 1, VotersOutgoing.Count: 0, Learners.Count: 0 } ? Math.Min(AloneBytesMax, catchUpBytes) : catchUpBytes;
+
     /// <summary>Drops what is older, when that is worth it.</summary>
     public void Trim()
     {
-        bool alone = state.AppliedConfiguration is { Voters.Count: 1, VotersOutgoing.Count: 0, Learners.Count: 0 };
-        ulong entriesMax = catchUpEntries + (alone ? 0 : slack);
-        long bytesMax = alone ? AloneBytesMax : catchUpBytes;
+        ulong entriesMax = catchUpEntries + slack;
+        long bytesMax = BytesMax(state.AppliedConfiguration, catchUpBytes);
         // Raft looks through entries that it does not know to be applied, for configuration changes for instance.
         ulong applied = Math.Min(state.AppliedIndex, state.ReportedIndex);
         if (applied > entries.FirstIndex + entriesMax || entries.Bytes > bytesMax)
-            entries.Trim(applied, catchUpEntries, bytesMax / 2);
+            entries.Trim(applied, catchUpEntries + (entries.LastIndex - applied), bytesMax / 2);
     }
 }
