@@ -13,25 +13,6 @@ public sealed class LogFaultTests
     private static readonly WalMetadata s_metadata = new(1, 2);
     private static readonly WalOptions s_options = new() { SegmentBytes = 4096, PrepareAhead = false };
 
-    /// <summary>
-    /// A process that is killed between write and sync leaves bytes that its successor reads. Once it has read them it acts
-    /// on them, so no later power cut may take them away.
-    /// </summary>
-    [Theory]
-    [InlineData("fdatasync")]
-    [InlineData("fsync")]
-    [InlineData("rename")]
-    public void What_a_start_has_read_survives_a_power_cut(string killedAt)
-    {
-        SimDisk disk = LogKilledAt(killedAt);
-        ulong read;
-        (Wal wal, WalContents contents) = Wal.Open(disk, Directory, 1, s_options);
-        read = contents.LastIndex;
-        disk.Crash(new Random(1), TornWrites.LoseAll);
-        Assert.Throws<DiskFailedException>(wal.Dispose);
-        Assert.Equal(read, Wal.Read(disk, Directory).LastIndex);
-    }
-
     [Fact]
     public void A_power_cut_may_lose_the_mark_but_never_leaves_one_that_says_too_much()
     {
@@ -107,30 +88,6 @@ public sealed class LogFaultTests
         DataDirectoryException refused = Assert.Throws<DataDirectoryException>(() => Wal.Open(disk, Directory, 1, s_options));
         Assert.Contains(".log cannot be read at offset 0", refused.Message, StringComparison.Ordinal);
         Assert.Contains(DamageAdvice.Text, refused.Message, StringComparison.Ordinal);
-    }
-
-    // The first segment is nearly full, and the batch that needs the next one meets the kill.
-    private static SimDisk LogKilledAt(string operation)
-    {
-        SimDisk disk = NewDisk();
-        Wal wal = Wal.Create(disk, Directory, s_metadata, s_options);
-        for (ulong i = 1; i <= 8; i++)
-            wal.Save(null, [EntryOf(i)]);
-        disk.BeforeChange = (what, path) =>
-        {
-            // The change before it was made by a process that is dead now; the kernel still has it.
-            if (what == operation && (operation != "fdatasync" || !path.EndsWith(".tmp", StringComparison.Ordinal)))
-                throw new DiskFailedException(what, path, "killed (planted)");
-        };
-        void SaveOn()
-        {
-            for (ulong i = 9; ; i++)
-                wal.Save(null, [EntryOf(i)]);
-        }
-
-        Assert.Throws<DiskFailedException>(SaveOn);
-        disk.Kill();
-        return disk;
     }
 
     private static Entry EntryOf(ulong index)
