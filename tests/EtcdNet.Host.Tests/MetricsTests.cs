@@ -3,6 +3,7 @@ using EtcdNet.Host.Configuration;
 using EtcdNet.Host.Metrics;
 using EtcdNet.Protocol;
 using EtcdNet.Server.Metrics;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Host.Tests;
 
@@ -33,7 +34,7 @@ public sealed class MetricsTests
     [Fact]
     public void Numbers_read_back_what_was_written()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var i = 0; i < 20_000; i++)
         {

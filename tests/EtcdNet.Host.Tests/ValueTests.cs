@@ -1,4 +1,5 @@
 using EtcdNet.Host.Configuration;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Host.Tests;
 
@@ -32,7 +33,7 @@ public sealed class ValueTests
     [Fact]
     public void Durations_read_back_what_was_written()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var i = 0; i < 10_000; i++)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EtcdNet.Testing;
 using Xunit.Abstractions;
 
 namespace EtcdNet.Model.Tests;
@@ -12,8 +13,8 @@ public sealed class ModelTests(ITestOutputHelper output)
     [Fact]
     public void Every_answer_is_that_of_a_list_of_all_versions()
     {
-        int operations = Setting("ETCDNET_MODEL_OPERATIONS", 200_000);
-        int seed = Setting("ETCDNET_SEED", Random.Shared.Next());
+        int operations = TestSeed.Setting("ETCDNET_MODEL_OPERATIONS", 200_000);
+        int seed = TestSeed.Next();
         output.WriteLine($"seed {seed}, {operations} operations");
         var run = new ModelRun(seed, operations);
         string? failure = run.Run(threads: 2);
@@ -25,7 +26,4 @@ public sealed class ModelTests(ITestOutputHelper output)
         Assert.True(run.Tally.Compactions > operations / 500, "hardly anything was compacted");
         Assert.True(run.Tally.FromCheckpoint > operations / 20_000, "hardly any start found a checkpoint");
     }
-
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

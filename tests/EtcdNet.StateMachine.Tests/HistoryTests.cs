@@ -25,6 +25,25 @@ public sealed class HistoryTests
     }
 
     [Fact]
+    public void The_pair_before_a_change_is_that_of_the_revision_before()
+    {
+        var sink = new CollectingSink();
+        _machine.Store.WatchSink = sink;
+        _machine.Put("a", "1");
+        // Put and deleted, created and deleted, deleted and created in one transaction.
+        _machine.Txn(Op.Txn(then: [Op.Put("a", "2"), Op.Put("b", "2"), Op.Delete("a", "\0")]));
+        _machine.Put("a", "3");
+        _machine.Txn(Op.Txn(then: [Op.Delete("a", "\0"), Op.Put("a", "4")]));
+        string[] told =
+        [
+            "2/0 Put a=1 ", "3/0 Put a=2 2/0", "3/1 Put b=2 ", "3/2 Delete a= 2/0", "3/3 Delete b= ",
+            "4/0 Put a=3 ", "5/0 Delete a= 4/0", "5/1 Put a=4 ",
+        ];
+        Assert.Equal(told, sink.Events.Select(Show));
+        Assert.Equal(told, ReadAll("\0", "\0", 1, 5, 100).Select(Show));
+    }
+
+    [Fact]
     public void A_batch_is_seen_whole()
     {
         var sink = new CollectingSink { OnRevision = _ => Assert.Equal(4, _machine.Store.CurrentRevision) };

@@ -5,6 +5,7 @@ using EtcdNet.Storage.Checkpoints;
 using EtcdNet.Storage.Disk;
 using EtcdNet.Storage.Faster;
 using EtcdNet.Storage.Records;
+using EtcdNet.Testing;
 using Xunit.Abstractions;
 
 namespace EtcdNet.Storage.Tests;
@@ -18,7 +19,7 @@ public sealed class FasterBackendTests(ITestOutputHelper output)
     public void Random_operations_give_the_same_as_memory()
     {
         using var temp = new TempDirectory();
-        int seed = Random.Shared.Next();
+        int seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         using FasterBackend faster = FasterBackend.Create(new FileDisk(), temp.Sub("store"), s_small);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using EtcdNet.Storage.Disk;
+using EtcdNet.Testing;
 using Xunit.Abstractions;
 
 namespace EtcdNet.Storage.Tests;
@@ -13,7 +14,7 @@ public sealed class KillTests(ITestOutputHelper output)
     {
         using var temp = new TempDirectory();
         string directory = Path.Combine(temp.Path, "data");
-        int seed = Random.Shared.Next();
+        int seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         ulong acknowledged = 0;

@@ -106,8 +106,7 @@ internal sealed class HistoryCursor(
                 KeyVersion version = versions[i];
                 if (version.Main < from)
                     break;
-                KeyVersion previous = i > 0 ? versions[i - 1] : default;
-                _changes.Add(new Change(item, version, previous.IsTombstone ? null : previous.Revision));
+                _changes.Add(new Change(item, version, versions.PairBefore(i)));
             }
             if (_changes.Count >= _cutAt)
                 Cut();

@@ -17,5 +17,5 @@ public interface IWatchSink
 /// <param name="Revision">Where it stands in the history.</param>
 /// <param name="Type">Put or delete.</param>
 /// <param name="KeyValue">The pair after the change; for a delete only key and mod_revision are set.</param>
-/// <param name="Previous">Revision of the pair before the change; null when the key did not exist.</param>
+/// <param name="Previous">Revision of the pair that the key had at the main revision before; null when it did not exist then, or when a put created it.</param>
 public sealed record StoreEvent(Revision Revision, Event.Types.EventType Type, KeyValue KeyValue, Revision? Previous);

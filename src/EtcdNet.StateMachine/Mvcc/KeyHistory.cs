@@ -97,6 +97,9 @@ internal sealed class KeyHistory
         _countAndQueued++;
     }
 
+    /// <summary>The pair before the newest change, see <see cref="VersionList.PairBefore"/>. Writer only.</summary>
+    public Revision? PairBeforeLast => Versions.PairBefore(Count - 1);
+
     /// <summary>How many of the oldest changes a compaction at a revision removes. Writer only.</summary>
     public int PrunableAt(long compactRevision) =>
         _items is null ? 0 : PrunableAt(new VersionList(_items, default), compactRevision);
@@ -166,5 +169,20 @@ internal sealed class KeyHistory
         /// <summary>Place of the newest change at or before a revision, −1 for none.</summary>
         public int LastAtOrBefore(long revision) =>
             items is null ? (first.Main <= revision ? 0 : -1) : KeyHistory.LastAtOrBefore(items, revision);
+
+        /// <summary>
+        /// The pair that a watcher is told as the one before a change: that of the main revision before, whatever the same transaction
+        /// did to the key earlier; none before a put that created the key (as etcd: prev_kv is read at mod_revision − 1).
+        /// </summary>
+        public Revision? PairBefore(int index)
+        {
+            KeyVersion change = this[index];
+            if (change.Create == change.Main)
+                return null;
+            do
+                index--;
+            while (index >= 0 && this[index].Main == change.Main);
+            return index < 0 || this[index].IsTombstone ? null : this[index].Revision;
+        }
     }
 }

@@ -66,7 +66,7 @@ internal sealed class WriteTxn(MvccStore store, IBackend backend)
             store.Leases.Attach(lease, item.Key);
         else if (exists && last.HasLease)
             store.Leases.Detach(item.Key);
-        Note(version, pair, exists ? last.Revision : null);
+        Note(version, pair, item.PairBeforeLast);
         _operations++;
         store.PutTotal++;
         store.PutBytesTotal += key.Length + value.Length;
@@ -113,7 +113,7 @@ internal sealed class WriteTxn(MvccStore store, IBackend backend)
         if (store.WatchSink is null)
             _changes++;
         else
-            Note(version, new KeyValue { Key = key, ModRevision = version.Main }, entry.Version.Revision);
+            Note(version, new KeyValue { Key = key, ModRevision = version.Main }, entry.Item.PairBeforeLast);
     }
 
     private KeyHistory Append(KeyHistory? item, ByteString key, in KeyVersion version, bool exists)

@@ -3,6 +3,7 @@ using System.Globalization;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Testing;
 using Xunit.Abstractions;
 
 namespace EtcdNet.Conformance.Crash;
@@ -20,8 +21,8 @@ public sealed class KillRoundsTests(ITestOutputHelper output)
     [Fact]
     public async Task Acknowledged_writes_survive_every_kill()
     {
-        var rounds = Setting("ETCDNET_KILL_ROUNDS", 60);
-        var seed = Setting("ETCDNET_SEED", Environment.TickCount);
+        var rounds = TestSeed.Setting("ETCDNET_KILL_ROUNDS", 60);
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}, {rounds} rounds");
         var random = new Random(seed);
         await using var server = await ServerProcess.StartAsync();
@@ -92,7 +93,4 @@ public sealed class KillRoundsTests(ITestOutputHelper output)
         for (int lease = 1; lease <= LoadClient.Leases; lease++)
             Assert.Equal(lease, (await client.LeaseGrantAsync(new LeaseGrantRequest { ID = lease, TTL = 1_000_000 })).Answer.ID);
     }
-
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

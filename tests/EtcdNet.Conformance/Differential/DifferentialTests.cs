@@ -4,6 +4,7 @@ using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
+using EtcdNet.Testing;
 using Google.Protobuf;
 using Xunit.Abstractions;
 
@@ -20,8 +21,8 @@ public sealed class DifferentialTests(ITestOutputHelper output)
     [Fact]
     public async Task Random_requests_get_the_answers_of_etcd()
     {
-        var count = Setting("ETCDNET_DIFFERENTIAL_REQUESTS", 20_000);
-        var seed = Setting("ETCDNET_SEED", Environment.TickCount);
+        var count = TestSeed.Setting("ETCDNET_DIFFERENTIAL_REQUESTS", 20_000);
+        var seed = TestSeed.Next();
         await using var oracle = await StartAsync(ServerTarget.Oracle);
         await using var tested = await StartAsync(ServerTarget.UnderTest);
         output.WriteLine($"seed {seed}, {count} requests, {tested.Target.Name} against {oracle.Target.Name}");
@@ -160,7 +161,4 @@ public sealed class DifferentialTests(ITestOutputHelper output)
         string text = ReadableJson.Format(request);
         return text.Length <= 2000 ? text : $"{text[..2000]}… ({text.Length} characters)";
     }
-
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

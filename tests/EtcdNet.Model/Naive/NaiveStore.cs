@@ -137,9 +137,11 @@ public partial class NaiveStore(long minLeaseTtl)
 
     private void Add(ByteString key, KeyValue? pair)
     {
-        var change = new Change(new Revision(Current + 1, _sub++), key, pair, Find(key));
         if (!_byKey.TryGetValue(key, out List<Change>? changes))
             _byKey.Add(key, changes = []);
+        bool created = pair is not null && pair.CreateRevision == Current + 1;
+        KeyValue? before = created ? null : changes.FindLast(one => one.At.Main <= Current)?.Pair;
+        var change = new Change(new Revision(Current + 1, _sub++), key, pair, before);
         changes.Add(change);
         _all.Add(change);
     }
@@ -170,7 +172,7 @@ public partial class NaiveStore(long minLeaseTtl)
 /// <param name="At">When.</param>
 /// <param name="Key">Which.</param>
 /// <param name="Pair">What it became; null when it was deleted.</param>
-/// <param name="Before">What it was; null when it did not exist.</param>
+/// <param name="Before">What it was at the main revision before, as watchers are told; null when it did not exist then, or when a put created it.</param>
 public sealed record Change(Revision At, ByteString Key, KeyValue? Pair, KeyValue? Before);
 
 /// <summary>A lease: seconds granted, and seconds left at its last checkpoint (0: there was none).</summary>

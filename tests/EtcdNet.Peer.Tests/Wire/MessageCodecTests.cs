@@ -1,6 +1,7 @@
 using System.Buffers;
 using EtcdNet.Peer.Wire;
 using EtcdNet.Raft;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Peer.Tests.Wire;
 
@@ -54,7 +55,7 @@ public sealed class MessageCodecTests
     [Fact]
     public void Random_messages_come_back_as_they_were()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 5_000; round++)
         {
@@ -69,7 +70,7 @@ public sealed class MessageCodecTests
     [Fact]
     public void Cut_or_damaged_bytes_are_refused_or_read_but_never_worse()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 3_000; round++)
         {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using EtcdNet.Peer.Wire;
 using EtcdNet.Raft;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Peer.Tests.Wire;
 
@@ -13,7 +14,7 @@ public sealed class StreamCodecTests
     [InlineData(StreamKind.Append)]
     public async Task What_is_written_is_read_however_the_network_cuts_it(StreamKind kind)
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 30; round++)
         {

@@ -1,6 +1,8 @@
+using EtcdNet.Testing;
+
 namespace EtcdNet.Raft.Tests.Chaos;
 
-/// <summary>Raft's promises under random faults. A failing seed is printed; put it into ETCDNET_CHAOS_SEED to run it alone.</summary>
+/// <summary>Raft's promises under random faults. A failing seed is printed; ETCDNET_SEED=n ETCDNET_CHAOS_RUNS=1 runs it alone.</summary>
 public sealed class ChaosTests
 {
     private const int Seeds = 60;
@@ -8,8 +10,7 @@ public sealed class ChaosTests
     [Fact]
     public void Promises_hold_under_faults_and_all_catch_up_afterwards()
     {
-        var (first, count) = Environment.GetEnvironmentVariable("ETCDNET_CHAOS_SEED") is { Length: > 0 } seed
-            ? (int.Parse(seed), 1) : (Environment.TickCount, int.Parse(Environment.GetEnvironmentVariable("ETCDNET_CHAOS_RUNS") ?? $"{Seeds}"));
+        var (first, count) = (TestSeed.Next(), TestSeed.Setting("ETCDNET_CHAOS_RUNS", Seeds));
         var (applied, reads) = (0, 0);
         for (var i = 0; i < count; i++)
         {

@@ -1,5 +1,6 @@
 using EtcdNet.Raft.Membership;
 using EtcdNet.Raft.Tracking;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Raft.Tests.Parts;
 
@@ -76,7 +77,7 @@ public sealed class ConfChangerTests
 
     private static (Random Random, int Seed) New()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         return (new Random(seed), seed);
     }
 }

@@ -1,4 +1,5 @@
 using EtcdNet.Raft.Tracking;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Raft.Tests.Parts;
 
@@ -8,7 +9,7 @@ public sealed class InflightsTests
     [Fact]
     public void It_behaves_like_a_queue_with_two_limits()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 500; round++)
         {

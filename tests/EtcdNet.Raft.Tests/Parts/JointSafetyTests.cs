@@ -1,6 +1,7 @@
 using EtcdNet.Raft.Membership;
 using EtcdNet.Raft.Quorum;
 using EtcdNet.Raft.Tracking;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Raft.Tests.Parts;
 
@@ -15,7 +16,7 @@ public sealed class JointSafetyTests
     [Fact]
     public void Whoever_can_decide_before_and_after_a_change_share_a_member()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var (simple, joint, refused) = (0, 0, 0);
         for (var round = 0; round < 300; round++)

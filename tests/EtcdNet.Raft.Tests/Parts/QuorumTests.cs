@@ -1,4 +1,5 @@
 using EtcdNet.Raft.Quorum;
+using EtcdNet.Testing;
 
 namespace EtcdNet.Raft.Tests.Parts;
 
@@ -67,7 +68,7 @@ public sealed class QuorumTests
 
     private static (Random Random, int Seed) New()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         return (new Random(seed), seed);
     }
 

@@ -1,3 +1,5 @@
+using EtcdNet.Testing;
+
 namespace EtcdNet.Raft.Tests.Parts;
 
 /// <summary>The unstable end of the log against a plain list, and slices that never change once handed out.</summary>
@@ -6,7 +8,7 @@ public sealed class UnstableLogTests
     [Fact]
     public void It_behaves_like_a_list_and_slices_stay_as_they_were()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 300; round++)
         {

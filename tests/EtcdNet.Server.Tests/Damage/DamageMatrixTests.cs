@@ -22,7 +22,7 @@ public sealed partial class DamageMatrixTests(ITestOutputHelper output)
     private readonly HashSet<string> _refusals = [];
     private readonly List<SimDisk> _repaired = [];
     private int _repairs;
-    private readonly int _seed = Setting("ETCDNET_SEED", Random.Shared.Next());
+    private readonly int _seed = TestSeed.Next();
 
     private enum Outcome
     {
@@ -34,7 +34,7 @@ public sealed partial class DamageMatrixTests(ITestOutputHelper output)
     [Fact]
     public async Task Every_damage_is_repaired_or_refused()
     {
-        int cases = Setting("ETCDNET_DAMAGE_CASES", 1400);
+        int cases = TestSeed.Setting("ETCDNET_DAMAGE_CASES", 1400);
         output.WriteLine($"seed {_seed}, {cases} starts");
         var random = new Random(_seed);
         LeftBehind[] all = await MemberYard.LiveAsync(_seed);
@@ -227,7 +227,4 @@ public sealed partial class DamageMatrixTests(ITestOutputHelper output)
 
     [GeneratedRegex("(?<=[ :])[0-9]+")]
     private static partial Regex Digits();
-
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

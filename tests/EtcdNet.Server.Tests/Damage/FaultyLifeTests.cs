@@ -32,8 +32,8 @@ public sealed class FaultyLifeTests(ITestOutputHelper output)
     [Fact]
     public async Task Every_operation_of_the_disk_may_fail()
     {
-        int seed = Setting("ETCDNET_SEED", Random.Shared.Next());
-        int lives = Setting("ETCDNET_FAULT_LIVES", 60);
+        int seed = TestSeed.Next();
+        int lives = TestSeed.Setting("ETCDNET_FAULT_LIVES", 60);
         var random = new Random(seed);
         (long operations, int answered) = await LiveAsync(new SimDisk(), failAt: long.MaxValue, random, null);
         Assert.Equal(Requests, answered);
@@ -197,7 +197,4 @@ public sealed class FaultyLifeTests(ITestOutputHelper output)
             // The disk takes nothing any more.
         }
     }
-
-    private static int Setting(string name, int otherwise) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }

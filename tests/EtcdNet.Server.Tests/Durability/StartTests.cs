@@ -30,7 +30,7 @@ public sealed class StartTests(ITestOutputHelper output)
     [Fact]
     public void A_first_start_can_be_interrupted_anywhere()
     {
-        int seed = Random.Shared.Next();
+        int seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         long steps = CountStepsOfFirstStart();

@@ -22,7 +22,7 @@ public sealed class DamagedReadTests(ITestOutputHelper output)
     [Fact]
     public void Every_damage_hits_only_the_records_under_it()
     {
-        int seed = Random.Shared.Next();
+        int seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         SimDisk disk = NewDisk();
