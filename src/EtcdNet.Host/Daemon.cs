@@ -61,12 +61,12 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
     private async Task<int> ServeAsync(ShutdownSignals signals)
     {
         LogStart();
-        WalMetadata? joins = await new Bootstrap(options, log).PrepareAsync(signals.Token).ConfigureAwait(false);
+        MemberOptions settings = await new Bootstrap(options, log).PrepareAsync(signals.Token).ConfigureAwait(false);
         var registry = new MetricsRegistry();
         var metrics = new ServerMetrics(registry);
         ProcessMetrics.Define(registry);
         RunningMember member = RunningMember.Open(
-            MemberSettings.From(options, joins), error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
+            settings, error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
         bool stopInPeace = true;
         try
         {
@@ -76,7 +76,7 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
             await listeners.StartPeersAsync().ConfigureAwait(false);
             Task removed = WaitRemovedAsync(member);
             Task started = member.StartAsync(signals.Token);
-            Task first = await FirstAsync(started, removed, _fatal.Task, NotReadyAsync(joins, signals.Token)).ConfigureAwait(false);
+            Task first = await FirstAsync(started, removed, _fatal.Task, NotReadyAsync(settings.Joins, signals.Token)).ConfigureAwait(false);
             if (first != removed && first != _fatal.Task)
             {
                 if (first == started)
