@@ -2,7 +2,9 @@ using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Elections;
 using EtcdNet.Server.Leasing;
+using EtcdNet.Server.Locking;
 using EtcdNet.Server.Services;
 using EtcdNet.Server.Watching;
 using EtcdNet.StateMachine.Errors;
@@ -176,12 +178,18 @@ public sealed class RunningMember : IAsyncDisposable
     {
         StateMachine.StateMachine machine = _storage.Machine;
         var router = new LeaseRouter(_leases, _core.Reads, _core.State, forwarder: null, _time, new LeaseServiceOptions());
+        var kv = new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax);
+        var watch = new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token);
+        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token);
+        var line = new WaitingLine(kv, watch, lease);
         return new MemberServices(
-            new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax),
-            new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token),
-            new LeaseService(_core.Proposer, _core.Reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token),
+            kv,
+            watch,
+            lease,
             new ClusterService(machine.Members, _core.Reads, Headers),
-            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run));
+            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run),
+            new LockService(kv, Headers, line),
+            new ElectionService(Headers, line));
     }
 
     private void OnCheckpointed(TimeSpan took) => Checkpointed?.Invoke(took);

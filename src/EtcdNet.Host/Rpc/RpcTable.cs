@@ -1,6 +1,8 @@
 using EtcdNet.Grpc;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Health;
+using EtcdNet.Protocol.V3electionpb;
+using EtcdNet.Protocol.V3lockpb;
 using EtcdNet.Server.Services;
 using Google.Protobuf;
 
@@ -35,6 +37,14 @@ internal sealed class RpcTable(CallGate gate)
         Unary("/etcdserverpb.Maintenance/Hash", HashRequest.Parser, services.Maintenance.HashAsync),
         Unary("/etcdserverpb.Maintenance/HashKV", HashKVRequest.Parser, services.Maintenance.HashKvAsync),
         Unary("/etcdserverpb.Maintenance/MoveLeader", MoveLeaderRequest.Parser, services.Maintenance.MoveLeaderAsync),
+        Unary("/v3lockpb.Lock/Lock", LockRequest.Parser, services.Lock.LockAsync),
+        Unary("/v3lockpb.Lock/Unlock", UnlockRequest.Parser, services.Lock.UnlockAsync),
+        Unary("/v3electionpb.Election/Campaign", CampaignRequest.Parser, services.Election.CampaignAsync),
+        Unary("/v3electionpb.Election/Proclaim", ProclaimRequest.Parser, services.Election.ProclaimAsync),
+        Unary("/v3electionpb.Election/Leader", LeaderRequest.Parser, services.Election.LeaderAsync),
+        ServerStreaming("/v3electionpb.Election/Observe", LeaderRequest.Parser, (LeaderRequest request, IResponseStream<LeaderResponse> responses, CallContext call) =>
+            services.Election.ObserveAsync(request, responses, call)),
+        Unary("/v3electionpb.Election/Resign", ResignRequest.Parser, services.Election.ResignAsync),
         Unary("/grpc.health.v1.Health/Check", HealthCheckRequest.Parser, HealthService.CheckAsync),
         Unary("/grpc.health.v1.Health/List", HealthListRequest.Parser, HealthService.ListAsync),
         ServerStreaming("/grpc.health.v1.Health/Watch", HealthCheckRequest.Parser, (HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call) =>
