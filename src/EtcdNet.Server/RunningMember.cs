@@ -180,14 +180,17 @@ public sealed class RunningMember : IAsyncDisposable
         var router = new LeaseRouter(_leases, _core.Reads, _core.State, forwarder: null, _time, new LeaseServiceOptions());
         var kv = new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax);
         var watch = new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token);
-        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token);
+        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token)
+        {
+            CheckQuota = Quota.CheckLeaseGrant,
+        };
         var line = new WaitingLine(kv, watch, lease);
         return new MemberServices(
             kv,
             watch,
             lease,
             new ClusterService(machine.Members, _core.Reads, Headers),
-            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run),
+            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync),
             new LockService(kv, Headers, line),
             new ElectionService(Headers, line));
     }
