@@ -1,6 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Raft;
+using EtcdNet.Server.Compaction;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Elections;
 using EtcdNet.Server.Leasing;
@@ -27,6 +28,7 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly MemberCore _core;
     private readonly ConsensusThreads _threads;
     private readonly LeaseExpirer _leases;
+    private readonly AutoCompactor? _autoCompactor;
     private readonly LeaderMonitor _leaderMonitor;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -49,7 +51,8 @@ public sealed class RunningMember : IAsyncDisposable
         WatchHub = new WatchHub(storage.Machine.Store, WatchOptions());
         storage.Machine.Store.WatchSink = WatchHub;
         _leaderMonitor = new LeaderMonitor(_core.State, time, options.ElectionTimeout);
-        _leases = new LeaseExpirer(storage.Machine.Leases, _core.Proposer, _core.Reads, _core.State, time, new LeaseExpirerOptions(), log);
+        _leases = new LeaseExpirer(storage.Machine.Leases, _core.Proposer, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
+        _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
         Services = MakeServices();
         _core.LeaderChanged = OnLeaderChanged;
         _core.Applier.NewTermApplied = OnNewTermApplied;
@@ -149,6 +152,7 @@ public sealed class RunningMember : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
+        _autoCompactor?.Dispose();
         _leases.Dispose();
         _leaderMonitor.Dispose();
         _threads.Stop();
