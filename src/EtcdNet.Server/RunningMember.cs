@@ -182,7 +182,7 @@ public sealed class RunningMember : IAsyncDisposable
     {
         StateMachine.StateMachine machine = _storage.Machine;
         var router = new LeaseRouter(_leases, _core.Reads, _core.State, forwarder: null, _time, new LeaseServiceOptions());
-        var kv = new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax);
+        var kv = new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax, _time);
         var watch = new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token);
         var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token)
         {

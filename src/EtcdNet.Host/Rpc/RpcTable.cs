@@ -17,7 +17,9 @@ internal sealed class RpcTable(CallGate gate)
     /// <summary>The rows for the services of one member.</summary>
     public IReadOnlyList<GrpcMethod> Build(MemberServices services) =>
     [
-        Unary("/etcdserverpb.KV/Range", RangeRequest.Parser, services.Kv.RangeAsync),
+        GrpcMethod.LargeUnary<RangeRequest, RangeResponse>("/etcdserverpb.KV/Range", RangeRequest.Parser, (request, call) => RangeAsync(services.Kv, request, call)),
+        ServerStreaming("/etcdserverpb.KV/RangeStream", RangeRequest.Parser, (RangeRequest request, IResponseStream<RangeStreamResponse> responses, CallContext call) =>
+            services.Kv.RangeStreamAsync(request, responses, call)),
         Unary("/etcdserverpb.KV/Put", PutRequest.Parser, services.Kv.PutAsync),
         Unary("/etcdserverpb.KV/DeleteRange", DeleteRangeRequest.Parser, services.Kv.DeleteRangeAsync),
         Unary("/etcdserverpb.KV/Txn", TxnRequest.Parser, services.Kv.TxnAsync),
@@ -51,6 +53,18 @@ internal sealed class RpcTable(CallGate gate)
         ServerStreaming("/grpc.health.v1.Health/Watch", HealthCheckRequest.Parser, (HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call) =>
             HealthService.WatchAsync(request, responses, call)),
     ];
+
+    private ValueTask<GrpcAnswer<RangeResponse>> RangeAsync(KvService kv, RangeRequest request, GrpcCall call)
+    {
+        ValueTask<(RangeResponse? Message, IEncodedAnswer? Encoded)> answering = kv.AnswerRangeAsync(request, gate.Enter(call, stream: false));
+        return answering.IsCompletedSuccessfully ? new(AnswerOf(answering.Result)) : AwaitAsync(answering);
+
+        static async ValueTask<GrpcAnswer<RangeResponse>> AwaitAsync(ValueTask<(RangeResponse?, IEncodedAnswer?)> answering) =>
+            AnswerOf(await answering.ConfigureAwait(false));
+
+        static GrpcAnswer<RangeResponse> AnswerOf((RangeResponse? Message, IEncodedAnswer? Encoded) answer) =>
+            answer.Encoded is { } encoded ? new(new EncodedBody(encoded)) : new(answer.Message!);
+    }
 
     private GrpcMethod Unary<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser, Func<TRequest, CallContext, ValueTask<TResponse>> handler)
