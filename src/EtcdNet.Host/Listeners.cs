@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using EtcdNet.Grpc;
 using EtcdNet.Host.Configuration;
+using EtcdNet.Host.Gateway;
 using EtcdNet.Host.Http;
 using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
@@ -35,12 +36,14 @@ internal sealed class Listeners : IAsyncDisposable
         var http = new HttpEndpoints(
             new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
+        if (options.EnableGrpcGateway)
+            http.Add(new JsonGateway(methods));
         var peers = new PeerEndpoints(member.Machine.Members, member.Status.Current.ClusterId, http.VersionJson, TimeProvider.System);
         int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);
         GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
 
-        _hosts.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
+        _hosts.Add(new GrpcHost(client, ClientEndpoints(options), methods, http.HandleClientAsync));
         AddHttp(options.ListenPeerUrls, peers.HandleAsync, connections / 8, frameworkLog);
         AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync, connections / 8, frameworkLog);
     }
@@ -88,6 +91,11 @@ internal sealed class Listeners : IAsyncDisposable
         if (urls.Count > 0)
             _hosts.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
     }
+
+    /// <summary>One host for both, so that the gateway's calls are calls of the same table.</summary>
+    private static IEnumerable<GrpcEndpoint> ClientEndpoints(EtcdOptions options) => options.ListenClientHttpUrls.Count == 0
+        ? Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp)
+        : [.. Endpoints(options.ListenClientUrls, GrpcEndpointServes.Grpc), .. Endpoints(options.ListenClientHttpUrls, GrpcEndpointServes.Http)];
 
     private static IEnumerable<GrpcEndpoint> Endpoints(IEnumerable<EtcdUrl> urls, GrpcEndpointServes serves) =>
         urls.Select(url => new GrpcEndpoint { Address = AddressOf(url), Serves = serves });

@@ -10,7 +10,7 @@ namespace EtcdNet.Grpc.Internal;
 /// </summary>
 internal sealed class UnaryMethod<TRequest, TResponse>(
     string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TResponse>> handler)
-    : GrpcMethod(path, GrpcMethodKind.Unary)
+    : GrpcMethod(path, GrpcMethodKind.Unary, typeof(TRequest), typeof(TResponse))
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {

@@ -20,6 +20,7 @@ public static class OptionsValidator
         CheckLogOutputs(options);
         CheckBind(options.ListenPeerUrls);
         CheckBind(options.ListenClientUrls);
+        CheckBind(options.ListenClientHttpUrls);
         CheckBind(options.ListenMetricsUrls);
         CheckHosts(options.InitialAdvertisePeerUrls, "--initial-advertise-peer-urls");
         CheckHosts(options.AdvertiseClientUrls, "--advertise-client-urls");
@@ -107,7 +108,7 @@ public static class OptionsValidator
             throw new ConfigurationException($"a cluster of more than one member is not built yet in this release of EtcdNet (--initial-cluster={options.InitialCluster})");
         if (!options.IsNewCluster)
             throw new ConfigurationException("joining an existing cluster is not built yet in this release of EtcdNet (--initial-cluster-state=existing)");
-        IEnumerable<EtcdUrl> listen = [.. options.ListenClientUrls, .. options.ListenPeerUrls, .. options.ListenMetricsUrls];
+        IEnumerable<EtcdUrl> listen = [.. options.ListenClientUrls, .. options.ListenClientHttpUrls, .. options.ListenPeerUrls, .. options.ListenMetricsUrls];
         if (listen.FirstOrDefault(url => url.IsTls) is { } secure)
             throw new ConfigurationException($"TLS is not built yet in this release of EtcdNet ({secure})");
     }
