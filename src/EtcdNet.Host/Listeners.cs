@@ -8,7 +8,6 @@ using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
 using EtcdNet.Host.Platform;
 using EtcdNet.Host.Rpc;
-using EtcdNet.Peer;
 using EtcdNet.Server;
 using EtcdNet.Server.Metrics;
 using Microsoft.AspNetCore.Http;
@@ -28,7 +27,9 @@ internal sealed class Listeners : IAsyncDisposable
     private const int ReservedDescriptors = 150;
     private const int ConnectionsMin = 16;
 
-    private readonly List<GrpcHost> _hosts = [];
+    private readonly List<GrpcHost> _clients = [];
+    private readonly List<GrpcHost> _others = [];
+    private readonly PeerNetwork _peers;
 
     public Listeners(EtcdOptions options, RunningMember member, MetricsRegistry registry, ServerMetrics metrics, ILogger log)
     {
@@ -38,25 +39,35 @@ internal sealed class Listeners : IAsyncDisposable
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
         if (options.EnableGrpcGateway)
             http.Add(new JsonGateway(methods));
-        var peers = new PeerEndpoints(member.Machine.Members, member.Status.Current.ClusterId, http.VersionJson, TimeProvider.System);
+        _peers = new PeerNetwork(options, member, http.VersionJson, registry, log);
         int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);
         GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
 
-        _hosts.Add(new GrpcHost(client, ClientEndpoints(options), methods, http.HandleClientAsync));
-        AddHttp(options.ListenPeerUrls, peers.HandleAsync, connections / 8, frameworkLog);
+        _clients.Add(new GrpcHost(client, ClientEndpoints(options), methods, http.HandleClientAsync));
+        AddHttp(options.ListenPeerUrls, _peers.HandleAsync, connections / 8, frameworkLog);
         AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync, connections / 8, frameworkLog);
     }
 
-    public async Task StartAsync()
+    /// <summary>Other members and those who watch this one are answered before it is ready: they help it to become so.</summary>
+    public async Task StartPeersAsync()
     {
-        foreach (GrpcHost host in _hosts)
+        foreach (GrpcHost host in _others)
+            await host.StartAsync().ConfigureAwait(false);
+    }
+
+    public async Task StartClientsAsync()
+    {
+        foreach (GrpcHost host in _clients)
             await host.StartAsync().ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (GrpcHost host in _hosts)
+        foreach (GrpcHost host in _clients)
+            await host.DisposeAsync().ConfigureAwait(false);
+        await _peers.DisposeAsync().ConfigureAwait(false);
+        foreach (GrpcHost host in _others)
             await host.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -89,7 +100,7 @@ internal sealed class Listeners : IAsyncDisposable
     private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler, int maxConnections, FrameworkLog frameworkLog)
     {
         if (urls.Count > 0)
-            _hosts.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
+            _others.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
     }
 
     /// <summary>One host for both, so that the gateway's calls are calls of the same table.</summary>

@@ -39,6 +39,12 @@ public sealed record EtcdOptions
     /// <summary>False when the member joins an existing cluster.</summary>
     public required bool IsNewCluster { get; init; }
 
+    /// <summary>Make a cluster of this one member out of its data.</summary>
+    public required bool ForceNewCluster { get; init; }
+
+    /// <summary>Refuse changes of the members that could cost the quorum.</summary>
+    public required bool StrictReconfigCheck { get; init; }
+
     /// <summary>Text that goes into the ids of a new cluster.</summary>
     public required string InitialClusterToken { get; init; }
 

@@ -27,6 +27,8 @@ public static class OptionsReader
             ListenMetricsUrls = values.Urls("listen-metrics-urls"),
             InitialCluster = InitialCluster.Parse(InitialClusterText(values, name, advertisePeer)),
             IsNewCluster = values.Text("initial-cluster-state") == "new",
+            ForceNewCluster = values.Bool("force-new-cluster"),
+            StrictReconfigCheck = values.Bool("strict-reconfig-check"),
             InitialClusterToken = values.Text("initial-cluster-token"),
             HeartbeatInterval = Milliseconds(values, "heartbeat-interval"),
             ElectionTimeout = Milliseconds(values, "election-timeout"),

@@ -1,6 +1,7 @@
 using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc;
@@ -18,11 +19,13 @@ public sealed class MaintenanceService
     private readonly HeaderSource _headers;
     private readonly QuotaGuard _quota;
     private readonly Func<Action, bool> _runOnApplier;
+    private readonly Leadership _leadership;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier)
+        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Leadership leadership)
     {
+        _leadership = leadership;
         _machine = machine;
         _backend = backend;
         _state = state;
@@ -102,15 +105,12 @@ public sealed class MaintenanceService
     /// </summary>
     public static ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call) => new(new DefragmentResponse());
 
-    /// <summary>A cluster of one has nobody to hand the lead to.</summary>
-    /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee.</exception>
-    public ValueTask<MoveLeaderResponse> MoveLeaderAsync(MoveLeaderRequest request, CallContext call)
+    /// <summary>Hands the leadership over; answers when the other member leads (without a header, like etcd).</summary>
+    /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee, TimeoutLeaderTransfer.</exception>
+    public async ValueTask<MoveLeaderResponse> MoveLeaderAsync(MoveLeaderRequest request, CallContext call)
     {
-        if (!_state.IsLeader)
-            throw EtcdError.NotLeader.ToException();
-        if (request.TargetID != _state.MemberId)
-            throw EtcdError.BadLeaderTransferee.ToException();
-        return new(new MoveLeaderResponse());
+        await _leadership.MoveAsync(request.TargetID, call.Cancellation).ConfigureAwait(false);
+        return new MoveLeaderResponse();
     }
 
     private static string AlarmName(AlarmType alarm) => alarm switch
