@@ -12,7 +12,7 @@ namespace EtcdNet.Host.Gateway;
 /// Messages as protojson writes them for etcd: proto names, 64-bit numbers as strings, enums by name, bytes in base64, what
 /// is zero left out. Compact: Go's spaces after commas come and go with the build and mean nothing.
 /// </summary>
-/// <remarks>Google.Protobuf's JsonFormatter knows no proto names and puts a space around every brace.</remarks>
+/// <remarks>Google.Protobuf's JsonFormatter makes a string of a whole answer, with blanks around every brace.</remarks>
 /// <param name="output">Where the text goes.</param>
 /// <param name="escapeHtml">Strings without <c>&lt; &gt; &amp;</c>, as in the lines of streams.</param>
 internal readonly ref struct JsonMessageWriter(IBufferWriter<byte> output, bool escapeHtml)
