@@ -27,7 +27,7 @@ public sealed class GatewayTests
         Assert.Equal(
             (HttpStatusCode.BadRequest, "{\"code\":3,\"message\":\"etcdserver: request is too large\"}"), await PutAsync(http, 1_600_000));
         Assert.Equal(
-            (HttpStatusCode.TooManyRequests, "{\"code\":8,\"message\":\"grpc: received message larger than max (2500009 vs. 2097152)\"}"),
+            (HttpStatusCode.TooManyRequests, "{\"code\":8,\"message\":\"grpc: received message larger than max (2500008 vs. 2097152)\"}"),
             await PutAsync(http, 2_500_000));
         Assert.Equal(
             (HttpStatusCode.TooManyRequests, "{\"code\":8,\"message\":\"gateway: JSON value larger than max (4194304 bytes)\"}"),
