@@ -42,7 +42,8 @@ internal sealed class Listeners : IAsyncDisposable
         _peers = new PeerNetwork(options, member, http.VersionJson, registry, log);
         int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);
-        GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
+        var slow = new SlowCalls(options.WarningApplyDuration, options.WarningUnaryRequestDuration, metrics.Consensus.SlowReads, log);
+        GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, slow, log), frameworkLog);
 
         _clients.Add(new GrpcHost(client, ClientEndpoints(options), methods, http.HandleClientAsync));
         AddHttp(options.ListenPeerUrls, _peers.HandleAsync, connections / 8, frameworkLog);

@@ -1,5 +1,6 @@
 using EtcdNet.Grpc;
 using EtcdNet.Server.Services;
+using Google.Protobuf;
 
 namespace EtcdNet.Host.Rpc;
 
@@ -7,6 +8,9 @@ namespace EtcdNet.Host.Rpc;
 internal sealed class GrpcCallContext(GrpcCall call) : CallContext
 {
     private const string Bearer = "Bearer ";
+
+    /// <summary>The request of a unary call.</summary>
+    public IMessage? Request { get; init; }
 
     public override CancellationToken Cancellation => call.Cancellation;
 
