@@ -65,6 +65,7 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
         var registry = new MetricsRegistry();
         var metrics = new ServerMetrics(registry);
         ProcessMetrics.Define(registry);
+        AbsentMetrics.Define(registry);
         RunningMember member = RunningMember.Open(
             settings, error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
         bool stopInPeace = true;

@@ -117,6 +117,16 @@ public sealed class RunningMember : IAsyncDisposable
 
     internal long SlowApplies => _core.Applier.SlowApplies;
 
+    /// <summary>Told of every request that is applied; before <see cref="StartAsync"/>.</summary>
+    internal IApplyObserver? ApplyObserver
+    {
+        set => _core.Applier.Observer = value;
+    }
+
+    internal TimeSpan SlowApply => _options.SlowApply;
+
+    internal ILogger Log => _log;
+
     internal LeaseExpirer Leases => _leases;
 
     internal HeaderSource Headers { get; }
