@@ -104,10 +104,10 @@ public sealed class HistoryJudgeTests
         StoreEvent[] truth = [new(2, "a", 1), new(3, "b", 2), new(5, "a", 0)];
         var right = new EventSequence("right");
         right.Add(truth);
-        right.TakeAndCompare(truth);
+        right.TakeAndCompare(5, truth);
         var missing = new EventSequence("missing");
         missing.Add([truth[0], truth[2]]);
-        Assert.Throws<HistoryException>(() => missing.TakeAndCompare(truth));
+        Assert.Throws<HistoryException>(() => missing.TakeAndCompare(5, truth));
         Assert.Throws<HistoryException>(() => new EventSequence("repeats").Add([truth[0], truth[0]]));
         Assert.Throws<HistoryException>(() => new EventSequence("swaps").Add([truth[1], truth[0]]));
     }

@@ -29,19 +29,20 @@ public sealed class EventSequence(string who)
         }
     }
 
-    /// <summary>Compares what came since the last call with what the store says has happened.</summary>
+    /// <summary>Compares what came since the last call, up to a revision, with what the store says has happened. What came after it stays.</summary>
     /// <exception cref="HistoryException">They differ.</exception>
-    public void TakeAndCompare(IReadOnlyList<StoreEvent> truth)
+    public void TakeAndCompare(long last, IReadOnlyList<StoreEvent> truth)
     {
         lock (_gate)
         {
-            for (int i = 0; i < Math.Max(truth.Count, _events.Count); i++)
+            int told = _events.TakeWhile(change => change.Revision <= last).Count();
+            for (int i = 0; i < Math.Max(truth.Count, told); i++)
             {
-                if (i >= truth.Count || i >= _events.Count || truth[i] != _events[i])
-                    throw new HistoryException($"watcher {who} was told of {(i < _events.Count ? _events[i] : "nothing")} where the store has {(i < truth.Count ? truth[i] : "nothing")}");
+                if (i >= truth.Count || i >= told || truth[i] != _events[i])
+                    throw new HistoryException($"watcher {who} was told of {(i < told ? _events[i] : "nothing")} where the store has {(i < truth.Count ? truth[i] : "nothing")}");
             }
 
-            _events.Clear();
+            _events.RemoveRange(0, told);
         }
     }
 }

@@ -61,8 +61,11 @@ public sealed class LoopDisk : IAsyncDisposable
     /// <summary>Somebody else takes all room that is left.</summary>
     public void Fill()
     {
-        using var file = new FileStream(Ballast, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
-        var block = new byte[1 << 20];
+        // Most of it without writing; what a running member takes or gives back meanwhile is the rest.
+        long most = Math.Max(0, new DriveInfo(Root).AvailableFreeSpace - (8 << 20));
+        using var file = new FileStream(Ballast, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = most, BufferSize = 0 });
+        file.Position = most;
+        var block = new byte[1 << 16];
         for (var size = block.Length; size >= 4096; size /= 16)
         {
             try

@@ -54,6 +54,9 @@ public sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>The value of --name.</summary>
     public string Name => _place.Name;
 
+    /// <summary>What is added to the environment of the process.</summary>
+    public IReadOnlyDictionary<string, string> Environment => _place.Environment;
+
     /// <summary>Whether there is a process, running or stopped by <see cref="Freeze"/>.</summary>
     public bool IsRunning => _process is { HasExited: false };
 
