@@ -53,6 +53,7 @@ internal sealed class FaultSession : IAsyncDisposable
     public async Task<string> RunPhaseAsync(string name, Func<LoadProgress, Random, Task> fault)
     {
         int phase = ++_phase;
+        ulong term = await TermAsync();
         var (registers, progress) = (new Registers(phase), new LoadProgress());
         using var stop = new CancellationTokenSource();
         RegisterClient[] clients = [.. Enumerable.Range(0, Clients).Select(i => new RegisterClient($"p{phase}c{i}", _random.Next(), Endpoints, registers, progress))];
@@ -74,7 +75,7 @@ internal sealed class FaultSession : IAsyncDisposable
         List<ClientOperation> operations = [.. clients.SelectMany(static client => client.Operations)];
         await JudgeAsync(operations);
         int open = operations.Count(static operation => operation.Register.IsUnknown);
-        return $"{name}: {progress.Writes} writes, {progress.Reads} reads, {open} without an answer, no write for {progress.LongestGap.TotalMilliseconds:0} ms at most";
+        return $"{name}: {progress.Writes} writes, {progress.Reads} reads, {open} without an answer, no write for {progress.LongestGap.TotalMilliseconds:0} ms at most, {await TermAsync() - term} terms";
     }
 
     /// <inheritdoc/>
@@ -85,6 +86,8 @@ internal sealed class FaultSession : IAsyncDisposable
         foreach (LeaseHolder holder in _holders)
             await holder.DisposeAsync();
     }
+
+    private async Task<ulong> TermAsync() => (await Cluster.AskAnyAsync(static client => client.StatusAsync())).RaftTerm;
 
     private async Task JudgeAsync(List<ClientOperation> operations)
     {

@@ -1,8 +1,9 @@
 namespace EtcdNet.Testing.Processes;
 
 /// <summary>
-/// A disk of its own for one member: ext4 in a file, mounted through a loop device. It can run full, and it can stall: while it is
-/// frozen every write and every fsync on it waits, as on a device that does not answer. Needs root, here and in CI. Not thread-safe.
+/// A disk of its own for one member: ext4 in a file in memory, mounted through a loop device. It can run full, and it can stall: while
+/// it is frozen every write and every fsync on it waits, as on a device that does not answer; other disks do not notice. Needs root,
+/// here and in CI. Not thread-safe.
 /// </summary>
 public sealed class LoopDisk : IAsyncDisposable
 {
@@ -18,6 +19,8 @@ public sealed class LoopDisk : IAsyncDisposable
 
     private string Root => _directory.At("disk");
 
+    private string Memory => _directory.At("memory");
+
     private string Ballast => Path.Combine(Root, "ballast");
 
     /// <summary>Makes one of so many MiB; it takes only the room that is used.</summary>
@@ -25,9 +28,11 @@ public sealed class LoopDisk : IAsyncDisposable
     {
         var disk = new LoopDisk();
         Directory.CreateDirectory(disk.Root);
+        Directory.CreateDirectory(disk.Memory);
         try
         {
-            var image = disk._directory.At("image");
+            await RunAsync("mount", "-t", "tmpfs", "-o", $"size={mebibytes + 64}m", "etcdnet-test", disk.Memory);
+            var image = Path.Combine(disk.Memory, "image");
             using (var file = File.Create(image))
                 file.SetLength((long)mebibytes << 20);
             // The host never loses power in a test: a journal would only cost time.
@@ -37,6 +42,7 @@ public sealed class LoopDisk : IAsyncDisposable
         }
         catch
         {
+            await Command.RunAsync("umount", [disk.Memory]);
             disk._directory.Dispose();
             throw;
         }
@@ -88,7 +94,8 @@ public sealed class LoopDisk : IAsyncDisposable
     {
         await ThawAsync();
         // The kernel may hold the last file of a killed process for a moment.
-        await Deadline.UntilAsync(async () => (await Command.RunAsync("umount", [Root])).ExitCode == 0, TimeSpan.FromSeconds(30));
+        foreach (var mounted in new[] { Root, Memory })
+            await Deadline.UntilAsync(async () => (await Command.RunAsync("umount", [mounted])).ExitCode == 0, TimeSpan.FromSeconds(30));
         _directory.Dispose();
     }
 
