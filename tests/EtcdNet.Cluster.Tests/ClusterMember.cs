@@ -38,17 +38,24 @@ internal sealed class ClusterMember(int number, ServerProcess server, LoopDisk? 
         return reply?.Status == Protocol.GrpcStatus.OK;
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends the process for good.</summary>
+    public async Task StopAsync()
     {
         // A process that waits for its disk cannot even be killed.
         if (disk is not null)
             await disk.ThawAsync();
         await Server.DisposeAsync();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
         if (disk is not null)
             await disk.DisposeAsync();
     }
 
+    /// <inheritdoc/>
     public override string ToString() => Server.Name;
 
     private static async Task<GrpcReply<T>?> AskAsync<T>(Func<CancellationToken, Task<GrpcReply<T>>> call)

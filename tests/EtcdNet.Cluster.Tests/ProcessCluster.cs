@@ -179,6 +179,9 @@ internal sealed class ProcessCluster : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // All processes first: each has its own view of what is mounted, with the disks of the others in it.
+        foreach (ClusterMember member in _members)
+            await member.StopAsync();
         foreach (ClusterMember member in _members)
             await member.DisposeAsync();
         if (NetworkOrNone is not null)

@@ -205,6 +205,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
         if (_process is { } process && !process.HasExited)
             await KillAsync();
         _process?.Dispose();
+        _process = null;
         _ownDirectory?.Dispose();
     }
 
