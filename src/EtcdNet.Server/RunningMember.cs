@@ -62,7 +62,7 @@ public sealed class RunningMember : IAsyncDisposable
         _leaseRouter = new LeaseRouter(_leases, _core.Reads, _core.State, () => _leaderLink, time, new LeaseServiceOptions { RequestTimeout = options.Proposals.RequestTimeout });
         var check = new ReconfigurationCheck(storage.MemberId, members, () => _core.Connections, time);
         _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
-        _leadership = new Leadership(_core, members, options.HeartbeatInterval, options.Proposals.RequestTimeout, time, log);
+        _leadership = new Leadership(_core, members, options, time, log);
         _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
         Questions = new MemberQuestions(_leaseRouter, _changes, members);
         Services = MakeServices();

@@ -30,6 +30,12 @@ public sealed record EtcdOptions
     /// <summary>Further URLs for metrics and health; may be empty.</summary>
     public required IReadOnlyList<EtcdUrl> ListenMetricsUrls { get; init; }
 
+    /// <summary>DNS domain whose service records name the members of a new cluster; empty for none.</summary>
+    public required string DiscoverySrv { get; init; }
+
+    /// <summary>Suffix of the name of those records' service; may be empty.</summary>
+    public required string DiscoverySrvName { get; init; }
+
     /// <summary>Members of a new cluster; see <see cref="InitialCluster.VerifyBootstrap"/>.</summary>
     public required InitialCluster InitialCluster { get; init; }
 
