@@ -29,13 +29,9 @@ public sealed class FailoverTests(ITestOutputHelper output)
             {
                 ClusterMember leader = await cluster.LeaderAsync();
                 times.Add(await FailOverAsync([.. cluster.Members.Where(member => member != leader)], leader, round));
-                long a = Stopwatch.GetTimestamp();
                 await leader.Server.WaitForExitAsync();
-                long b = Stopwatch.GetTimestamp();
                 await leader.Server.StartAsync();
-                long c = Stopwatch.GetTimestamp();
                 await cluster.HealthyAsync();
-                output.WriteLine($"exit {Stopwatch.GetElapsedTime(a, b)} start {Stopwatch.GetElapsedTime(b, c)} healthy {Stopwatch.GetElapsedTime(c)}");
             }
 
             for (int round = 0; round < Rounds; round++)
