@@ -26,6 +26,9 @@ internal static class MemberSettings
         ElectionTimeout = options.ElectionTimeout,
         PreVote = options.PreVote,
         QuotaBytes = options.QuotaBackendBytes,
+        LeaseCheckpoints = options.FeatureGates.Enabled["LeaseCheckpoint"],
+        AutoCompactionPeriod = options.AutoCompaction.Period,
+        AutoCompactionRevisions = options.AutoCompaction.Revisions,
         TxnOpsMax = checked((int)options.MaxTxnOps),
         Proposals = new ProposerLimits
         {

@@ -87,6 +87,9 @@ public sealed record EtcdOptions
     /// <summary>Size of the store that raises NOSPACE, in bytes; null for no limit.</summary>
     public long? EffectiveQuotaBytes => QuotaBackendBytes switch { 0 => QuotaDefaultBytes, < 0 => null, _ => QuotaBackendBytes };
 
+    /// <summary>What automatic compaction keeps.</summary>
+    public required CompactionRetention AutoCompaction { get; init; }
+
     /// <summary>2 GiB, the quota when none is given.</summary>
     public const long QuotaDefaultBytes = 2L * 1024 * 1024 * 1024;
 

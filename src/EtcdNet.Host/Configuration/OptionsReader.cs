@@ -41,6 +41,7 @@ public static class OptionsReader
             GrpcKeepaliveInterval = values.Duration("grpc-keepalive-interval"),
             GrpcKeepaliveTimeout = values.Duration("grpc-keepalive-timeout"),
             QuotaBackendBytes = values.Integer("quota-backend-bytes"),
+            AutoCompaction = CompactionRetention.Parse(values.Text("auto-compaction-mode"), values.Text("auto-compaction-retention")),
             WatchProgressNotifyInterval = values.Duration("watch-progress-notify-interval"),
             WarningApplyDuration = values.Duration("warning-apply-duration"),
             WarningUnaryRequestDuration = values.Duration("warning-unary-request-duration"),
@@ -52,7 +53,9 @@ public static class OptionsReader
             LogLevel = level,
             LogFormat = values.Text("log-format") == "console" ? LogFormat.Console : LogFormat.Json,
             LogOutputs = values.List("log-outputs"),
-            FeatureGates = FeatureGates.Parse(values.Text("feature-gates")),
+            FeatureGates = FeatureGates.Parse(
+                values.Text("feature-gates"),
+                FeatureGates.OldFlags.Where(old => values.IsGiven(old.Flag)).ToDictionary(old => old.Flag, old => values.Bool(old.Flag))),
         };
     }
 
