@@ -185,7 +185,7 @@ public sealed class RunningMember : IAsyncDisposable
         _threads.Start();
         await _leaderKnown.Task.WaitAsync(cancellation).ConfigureAwait(false);
         _storage.ReleaseRecoveryMemory();
-        while (!await TryPublishAsync(cancellation).ConfigureAwait(false))
+        for (int attempt = 0; !await TryPublishAsync(TimeSpan.FromMilliseconds(250 << Math.Min(attempt, 6)), cancellation).ConfigureAwait(false); attempt++)
             cancellation.ThrowIfCancellationRequested();
         // Alone there is nobody to ask, and clients find the version decided.
         if (_core.State.LeadsAlone)
@@ -290,13 +290,22 @@ public sealed class RunningMember : IAsyncDisposable
         }
     }
 
-    /// <summary>A member that joins a troubled cluster tries until somebody takes it.</summary>
-    private async Task<bool> TryPublishAsync(CancellationToken cancellation)
+    /// <summary>
+    /// A member that joins a troubled cluster tries until somebody takes it. The first tries are short: what is forwarded to the leader
+    /// before the connection to it stands is lost, and telling twice does no harm.
+    /// </summary>
+    private async Task<bool> TryPublishAsync(TimeSpan patience, CancellationToken cancellation)
     {
+        using var patienceOver = new CancellationTokenSource(patience, _time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation, patienceOver.Token);
         try
         {
-            await PublishAsync(cancellation).ConfigureAwait(false);
+            await PublishAsync(limit.Token).ConfigureAwait(false);
             return true;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return false;
         }
         catch (EtcdException error) when (error.Message != EtcdError.Stopped.Message)
         {

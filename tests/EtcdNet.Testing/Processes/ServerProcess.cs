@@ -10,7 +10,10 @@ namespace EtcdNet.Testing.Processes;
 public sealed partial class ServerProcess : IAsyncDisposable
 {
     private const string ReadyLine = "ready to serve client requests";
+    private const int SigKill = 9;
     private const int SigTerm = 15;
+    private const int SigCont = 18;
+    private const int SigStop = 19;
     private static readonly TimeSpan _startLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _stopLimit = TimeSpan.FromSeconds(20);
 
@@ -21,16 +24,16 @@ public sealed partial class ServerProcess : IAsyncDisposable
     private int _firstLine;
     private TaskCompletionSource _ready = new();
 
-    private ServerProcess(ServerTarget target, string? dataDirectory, string[] extraArguments)
+    private readonly ServerPlace _place;
+
+    private ServerProcess(ServerTarget target, ServerPlace place, string? dataDirectory, string[] extraArguments)
     {
         Target = target;
+        _place = place;
         if (dataDirectory is null)
             _ownDirectory = new TempDirectory();
         DataDirectory = dataDirectory ?? _ownDirectory!.At("data");
         _extraArguments = [.. extraArguments];
-        var ports = FreePorts.Take(2);
-        Endpoint = $"127.0.0.1:{ports[0]}";
-        PeerUrl = $"http://127.0.0.1:{ports[1]}";
     }
 
     /// <summary>Which program runs.</summary>
@@ -40,13 +43,22 @@ public sealed partial class ServerProcess : IAsyncDisposable
     public string DataDirectory { get; }
 
     /// <summary>host:port for clients.</summary>
-    public string Endpoint { get; }
+    public string Endpoint => _place.Endpoint;
 
     /// <summary>URL for clients.</summary>
     public Uri ClientUrl => new($"http://{Endpoint}");
 
     /// <summary>URL for other members.</summary>
-    public string PeerUrl { get; }
+    public string PeerUrl => _place.PeerUrl;
+
+    /// <summary>The value of --name.</summary>
+    public string Name => _place.Name;
+
+    /// <summary>What is added to the environment of the process.</summary>
+    public IReadOnlyDictionary<string, string> Environment => _place.Environment;
+
+    /// <summary>Whether there is a process, running or stopped by <see cref="Freeze"/>.</summary>
+    public bool IsRunning => _process is { HasExited: false };
 
     /// <summary>Process id; the process must run.</summary>
     public int Id => (_process ?? throw new InvalidOperationException("not started")).Id;
@@ -80,7 +92,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>Starts a server and waits until it serves clients. Without a data directory it gets a fresh one that is deleted at the end.</summary>
     public static async Task<ServerProcess> StartAsync(ServerTarget? target = null, string? dataDirectory = null, params string[] extraArguments)
     {
-        var server = new ServerProcess(target ?? ServerTarget.UnderTest, dataDirectory, extraArguments);
+        var server = Create(target ?? ServerTarget.UnderTest, ServerPlace.OnLoopback("default"), dataDirectory, extraArguments);
         try
         {
             await server.StartAsync();
@@ -94,12 +106,16 @@ public sealed partial class ServerProcess : IAsyncDisposable
         return server;
     }
 
+    /// <summary>A server that is not started yet. Without a data directory it gets a fresh one that is deleted at the end.</summary>
+    public static ServerProcess Create(ServerTarget target, ServerPlace place, string? dataDirectory = null, params string[] extraArguments) =>
+        new(target, place, dataDirectory, extraArguments);
+
     /// <summary>The whole command line, without the program.</summary>
     public IReadOnlyList<string> Arguments =>
     [
-        "--name", "default", "--data-dir", DataDirectory,
+        "--name", Name, "--data-dir", DataDirectory,
         "--listen-client-urls", $"http://{Endpoint}", "--advertise-client-urls", $"http://{Endpoint}",
-        "--listen-peer-urls", PeerUrl, "--initial-advertise-peer-urls", PeerUrl, "--initial-cluster", $"default={PeerUrl}",
+        "--listen-peer-urls", PeerUrl, "--initial-advertise-peer-urls", PeerUrl, "--initial-cluster", _place.InitialCluster,
         .. _extraArguments,
     ];
 
@@ -108,6 +124,13 @@ public sealed partial class ServerProcess : IAsyncDisposable
     public async Task StartAsync()
     {
         Launch();
+        await WaitUntilReadyAsync();
+    }
+
+    /// <summary>Waits until the launched server serves clients.</summary>
+    /// <exception cref="InvalidOperationException">The process ended instead; the message holds its log.</exception>
+    public async Task WaitUntilReadyAsync()
+    {
         try
         {
             await _ready.Task.WaitAsync(_startLimit);
@@ -125,7 +148,10 @@ public sealed partial class ServerProcess : IAsyncDisposable
         lock (_log)
             _firstLine = _log.Count;
         _ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var start = new ProcessStartInfo(Target.Binary, Arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] commandLine = [.. _place.Launcher, Target.Binary, .. Arguments];
+        var start = new ProcessStartInfo(commandLine[0], commandLine[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in _place.Environment)
+            start.Environment[name] = value;
         // 3.4 writes plain lines by default; the text awaited below is in both formats.
         var process = _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         var ready = _ready;
@@ -154,11 +180,16 @@ public sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>SIGTERM, without waiting.</summary>
-    public void SendTerm()
-    {
-        if (SendSignal(Id, SigTerm) != 0)
-            throw new InvalidOperationException($"kill -TERM {Id} failed: errno {Marshal.GetLastPInvokeError()}");
-    }
+    public void SendTerm() => Send(SigTerm);
+
+    /// <summary>SIGKILL, without waiting.</summary>
+    public void SendKill() => Send(SigKill);
+
+    /// <summary>SIGSTOP: no thread of the process runs until <see cref="Thaw"/>; its connections stay open.</summary>
+    public void Freeze() => Send(SigStop);
+
+    /// <summary>SIGCONT.</summary>
+    public void Thaw() => Send(SigCont);
 
     /// <summary>Waits for the end of the process; gives the exit code.</summary>
     public async Task<int> WaitForExitAsync()
@@ -174,7 +205,14 @@ public sealed partial class ServerProcess : IAsyncDisposable
         if (_process is { } process && !process.HasExited)
             await KillAsync();
         _process?.Dispose();
+        _process = null;
         _ownDirectory?.Dispose();
+    }
+
+    private void Send(int signal)
+    {
+        if (SendSignal(Id, signal) != 0)
+            throw new InvalidOperationException($"kill -{signal} {Id} failed: errno {Marshal.GetLastPInvokeError()}");
     }
 
     private void OnLine(string? line)
