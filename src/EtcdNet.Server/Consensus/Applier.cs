@@ -195,8 +195,11 @@ internal sealed class Applier
         }
         if (entry.Data.IsEmpty)
         {
+            // Raft also makes an empty entry of a configuration change that it refuses.
+            bool isFirst = entry.Term > _machine.ConsistentTerm;
             _machine.ApplyEmpty(entry.Index, entry.Term);
-            NewTermApplied(entry.Term);
+            if (isFirst)
+                NewTermApplied(entry.Term);
             return;
         }
         // The proposer of this very entry still has it in parsed form; both forms are one and the same request.
