@@ -18,6 +18,8 @@ namespace EtcdNet.Host;
 /// </summary>
 internal sealed class Daemon(EtcdOptions options, ILogger log)
 {
+    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(5);
+
     private readonly ILogger _log = log.ForContext<Daemon>();
     private readonly TaskCompletionSource<Exception> _fatal = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -59,32 +61,52 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
     private async Task<int> ServeAsync(ShutdownSignals signals)
     {
         LogStart();
-        // Only a new member is founded from these flags; an existing one knows better.
-        if (!DataDirectory.HasMember(new FileDisk(), options.DataDir))
-            options.InitialCluster.VerifyBootstrap(options.Name, options.InitialAdvertisePeerUrls);
+        MemberOptions settings = await new Bootstrap(options, log).PrepareAsync(signals.Token).ConfigureAwait(false);
         var registry = new MetricsRegistry();
         var metrics = new ServerMetrics(registry);
         ProcessMetrics.Define(registry);
         RunningMember member = RunningMember.Open(
-            MemberSettings.From(options), error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
+            settings, error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
         bool stopInPeace = true;
         try
         {
             MemberMetrics.Bind(metrics, member);
             options.FeatureGates.PublishTo(metrics.Consensus.FeatureEnabled);
-            Task started = member.StartAsync(signals.Token);
-            if (await Task.WhenAny(started, _fatal.Task).ConfigureAwait(false) == _fatal.Task)
-                return await FailAsync().ConfigureAwait(false);
-            await started.ConfigureAwait(false);
-
             await using var listeners = new Listeners(options, member, registry, metrics, log);
-            await listeners.StartAsync().ConfigureAwait(false);
-            LogReady();
-            SystemdNotifier.Notify(SystemdNotifier.Ready);
-            if (await Task.WhenAny(WaitAsync(signals.Token), _fatal.Task).ConfigureAwait(false) == _fatal.Task)
+            await listeners.StartPeersAsync().ConfigureAwait(false);
+            Task removed = WaitRemovedAsync(member);
+            Task started = member.StartAsync(signals.Token);
+            // A member that finds no leader serves what it can after a while: its state, reads that need no leader, and errors that
+            // say what is wrong. One that has just joined has nothing to serve.
+            Task patience = Task.Delay(settings.Joins is null ? ReadyTimeout : Timeout.InfiniteTimeSpan, signals.Token);
+            Task first = await FirstAsync(started, removed, _fatal.Task, patience).ConfigureAwait(false);
+            bool early = first == patience && !signals.Token.IsCancellationRequested;
+            if (early)
+            {
+                _log.Warning("timed out waiting for the ready notification; clients are served although there is no leader");
+                await listeners.StartClientsAsync().ConfigureAwait(false);
+            }
+            if (first == patience)
+                first = await FirstAsync(started, removed, _fatal.Task).ConfigureAwait(false);
+            if (first == started)
+            {
+                await started.ConfigureAwait(false);
+                if (!early)
+                    await listeners.StartClientsAsync().ConfigureAwait(false);
+                LogReady();
+                SystemdNotifier.Notify(SystemdNotifier.Ready);
+                first = await FirstAsync(WaitAsync(signals.Token), removed, _fatal.Task).ConfigureAwait(false);
+            }
+            if (first == _fatal.Task)
                 return await FailAsync().ConfigureAwait(false);
-            _log.ForContext("signal", signals.Received).Information("received signal; shutting down");
             SystemdNotifier.Notify(SystemdNotifier.Stopping);
+            if (first == removed)
+            {
+                _log.ForContext("data-dir", options.DataDir).Warning("this member was removed from its cluster and stops; its data directory cannot be used again and should be removed");
+                return 0;
+            }
+            _log.ForContext("signal", signals.Received).Information("received signal; shutting down");
+            await member.LeaveLeadershipAsync(CancellationToken.None).ConfigureAwait(false);
             return 0;
         }
         finally
@@ -101,6 +123,15 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
             _log.ForContext("error", reason.Message).Fatal("the member cannot go on; the process ends");
             return 1;
         }
+    }
+
+    private static async Task<Task> FirstAsync(params Task[] tasks) => await Task.WhenAny(tasks).ConfigureAwait(false);
+
+    /// <summary>The others may have to hear from a member that leaves that its removal is committed.</summary>
+    private async Task WaitRemovedAsync(RunningMember member)
+    {
+        await member.Removed.ConfigureAwait(false);
+        await Task.Delay(2 * options.ElectionTimeout).ConfigureAwait(false);
     }
 
     private static async Task WaitAsync(CancellationToken token)

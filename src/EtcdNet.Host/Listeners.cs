@@ -7,7 +7,6 @@ using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
 using EtcdNet.Host.Platform;
 using EtcdNet.Host.Rpc;
-using EtcdNet.Peer;
 using EtcdNet.Server;
 using EtcdNet.Server.Metrics;
 using Microsoft.AspNetCore.Http;
@@ -27,7 +26,9 @@ internal sealed class Listeners : IAsyncDisposable
     private const int ReservedDescriptors = 150;
     private const int ConnectionsMin = 16;
 
-    private readonly List<GrpcHost> _hosts = [];
+    private readonly List<GrpcHost> _clients = [];
+    private readonly List<GrpcHost> _others = [];
+    private readonly PeerNetwork _peers;
 
     public Listeners(EtcdOptions options, RunningMember member, MetricsRegistry registry, ServerMetrics metrics, ILogger log)
     {
@@ -35,25 +36,35 @@ internal sealed class Listeners : IAsyncDisposable
         var http = new HttpEndpoints(
             new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
-        var peers = new PeerEndpoints(member.Machine.Members, member.Status.Current.ClusterId, http.VersionJson, TimeProvider.System);
+        _peers = new PeerNetwork(options, member, http.VersionJson, registry, log);
         int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);
         GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
 
-        _hosts.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
-        AddHttp(options.ListenPeerUrls, peers.HandleAsync, connections / 8, frameworkLog);
+        _clients.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
+        AddHttp(options.ListenPeerUrls, _peers.HandleAsync, connections / 8, frameworkLog);
         AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync, connections / 8, frameworkLog);
     }
 
-    public async Task StartAsync()
+    /// <summary>Other members and those who watch this one are answered before it is ready: they help it to become so.</summary>
+    public async Task StartPeersAsync()
     {
-        foreach (GrpcHost host in _hosts)
+        foreach (GrpcHost host in _others)
+            await host.StartAsync().ConfigureAwait(false);
+    }
+
+    public async Task StartClientsAsync()
+    {
+        foreach (GrpcHost host in _clients)
             await host.StartAsync().ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (GrpcHost host in _hosts)
+        foreach (GrpcHost host in _clients)
+            await host.DisposeAsync().ConfigureAwait(false);
+        await _peers.DisposeAsync().ConfigureAwait(false);
+        foreach (GrpcHost host in _others)
             await host.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -86,7 +97,7 @@ internal sealed class Listeners : IAsyncDisposable
     private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler, int maxConnections, FrameworkLog frameworkLog)
     {
         if (urls.Count > 0)
-            _hosts.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
+            _others.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
     }
 
     private static IEnumerable<GrpcEndpoint> Endpoints(IEnumerable<EtcdUrl> urls, GrpcEndpointServes serves) =>

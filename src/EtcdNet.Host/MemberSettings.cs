@@ -1,14 +1,22 @@
 using EtcdNet.Host.Configuration;
 using EtcdNet.Server;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Storage.WriteAhead;
 
 namespace EtcdNet.Host;
 
 /// <summary>What of the options concerns the member itself.</summary>
 internal static class MemberSettings
 {
-    public static MemberOptions From(EtcdOptions options) => new()
+    /// <param name="options">The options.</param>
+    /// <param name="cluster">Members of a new cluster.</param>
+    /// <param name="joins">Who the member is in the cluster that it joins; null for one that goes on, or founds its cluster.</param>
+    public static MemberOptions From(EtcdOptions options, InitialCluster cluster, WalMetadata? joins) => new()
     {
+        Joins = joins,
+        InitialCluster = [.. cluster.Members.Values.Select(static urls => (IReadOnlyList<string>)[.. urls.Select(static url => url.Text)])],
+        ForceNewCluster = options.ForceNewCluster,
+        StrictReconfigurationCheck = options.StrictReconfigCheck,
         Name = options.Name,
         DataDirectory = options.DataDir,
         PeerUrls = [.. options.InitialAdvertisePeerUrls.Select(url => url.Text)],

@@ -30,6 +30,12 @@ public sealed record MemberOptions
     /// </summary>
     public WalMetadata? Joins { get; init; }
 
+    /// <summary>Make a cluster of this one member out of its data (<c>--force-new-cluster</c>): the others are removed without being asked.</summary>
+    public bool ForceNewCluster { get; init; }
+
+    /// <summary>Refuse changes of the members after which there might be no quorum (<c>--strict-reconfig-check</c>).</summary>
+    public bool StrictReconfigurationCheck { get; init; } = true;
+
     /// <summary>Part of the ids of members and cluster (<c>--initial-cluster-token</c>).</summary>
     public string ClusterToken { get; init; } = "etcd-cluster";
 

@@ -77,7 +77,7 @@ internal sealed class MemberStorage : IStateStore, IDisposable
         try
         {
             StateMachine.StateMachine machine = Recover(store, options, time, log);
-            EntryLog entries = IsUnfounded(store, machine, options) ? Found(store.Wal, options) : store.NewEntryLog(ConfStateCodec.Decode(machine.ConfState));
+            EntryLog entries = OpenLog(store, machine, options, log);
             var space = new DiskSpaceGuard(disk, options.DataDirectory, DiskSpaceGuard.ReserveBytesDefault, time);
             var storage = new MemberStorage(store, entries, machine, space, options.LeaseTtlMin);
             entries.Trim(machine.AppliedIndex, ulong.MaxValue, EntryTrimmer.BytesMax(storage.Configuration, options.CatchUpBytes) / 2);
@@ -190,6 +190,18 @@ internal sealed class MemberStorage : IStateStore, IDisposable
         {
             throw new InvalidDataException(damaged.Message, damaged);
         }
+    }
+
+    private static EntryLog OpenLog(MemberFiles store, StateMachine.StateMachine machine, MemberOptions options, ILogger log)
+    {
+        WalMetadata self = store.Wal.Metadata;
+        if (machine.Members.Removed.Contains(self.MemberId))
+            throw new DataDirectoryException($"{store.Directory.Root} belongs to member {self.MemberId:x}, which was removed from cluster {self.ClusterId:x} for good; to join again, remove the directory and add the member anew (etcdctl member add)");
+        ConfState configuration = ConfStateCodec.Decode(machine.ConfState);
+        if (IsUnfounded(store, machine, options))
+            return Found(store.Wal, options);
+        bool force = options.ForceNewCluster && options.Joins is null && store.Wal.LastIndex > 0;
+        return force ? LoneCluster.Make(store, machine, configuration, options, log) : store.NewEntryLog(configuration);
     }
 
     // The commit index is written with the first entry, behind it. Without it that batch was torn by a power cut, and the

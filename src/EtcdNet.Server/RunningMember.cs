@@ -6,8 +6,10 @@ using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Elections;
 using EtcdNet.Server.Leasing;
 using EtcdNet.Server.Locking;
+using EtcdNet.Server.Membership;
 using EtcdNet.Server.Services;
 using EtcdNet.Server.Watching;
+using EtcdNet.StateMachine.Cluster;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.Storage.Disk;
 using Serilog;
@@ -33,6 +35,13 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _leaderKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Leadership _leadership;
+    private readonly ClusterVersionMonitor _versions;
+    private readonly MembershipChanges _changes;
+    private readonly LeaseRouter _leaseRouter;
+    private readonly Action<Exception> _fatal;
+    private ILeaderLink? _leaderLink;
+    private Task _versionsMonitored = Task.CompletedTask;
     private int _alarmAsked;
 
     private RunningMember(MemberOptions options, MemberStorage storage, Action<Exception> fatal, TimeProvider time, ILogger log)
@@ -53,9 +62,17 @@ public sealed class RunningMember : IAsyncDisposable
         _leaderMonitor = new LeaderMonitor(_core.State, time, options.ElectionTimeout);
         _leases = new LeaseExpirer(storage.Machine.Leases, _core.Proposer, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
         _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
+        _fatal = fatal;
+        MemberStore members = storage.Machine.Members;
+        _leaseRouter = new LeaseRouter(_leases, _core.Reads, _core.State, () => _leaderLink, time, new LeaseServiceOptions { RequestTimeout = options.Proposals.RequestTimeout });
+        var check = new ReconfigurationCheck(storage.MemberId, members, () => _core.Connections, time);
+        _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
+        _leadership = new Leadership(_core, members, options, time, log);
+        _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
+        Questions = new MemberQuestions(_leaseRouter, _changes, members);
         Services = MakeServices();
         _core.LeaderChanged = OnLeaderChanged;
-        _core.Applier.NewTermApplied = OnNewTermApplied;
+        _core.NewTermApplied = OnNewTermApplied;
         _core.Applier.StateReplaced = WatchHub.OnRestored;
         _core.Applier.Removed = OnRemoved;
     }
@@ -74,6 +91,9 @@ public sealed class RunningMember : IAsyncDisposable
 
     /// <summary>Confirms that reads are linearizable; for health checks.</summary>
     public IReadIndexGate Reads => _core.Reads;
+
+    /// <summary>Answers what the other members ask outside of Raft.</summary>
+    public IPeerQuestions Questions { get; }
 
     /// <summary>Where a transport hands in what the other members say.</summary>
     public PeerInbox Peers => _core.Inbox;
@@ -124,11 +144,22 @@ public sealed class RunningMember : IAsyncDisposable
         new(options, MemberStorage.Open(options, disk, time, log, walObserver), fatal, time, log);
 
     /// <summary>Connects the member to the others; before <see cref="StartAsync"/>.</summary>
-    public void Connect(IPeerTransport transport)
+    /// <param name="transport">Carries messages.</param>
+    /// <param name="connections">Knows who is connected; null: nobody ever is, as far as checks are concerned.</param>
+    /// <param name="leader">Asks the leader; null: what only a leader can do fails elsewhere.</param>
+    public void Connect(IPeerTransport transport, IPeerConnections? connections = null, ILeaderLink? leader = null)
     {
+        _leaderLink = leader;
+        _core.Connections = connections ?? _core.Connections;
         _core.Loop.Transport = transport;
         transport.MembersChanged(Machine.Members.Members, Machine.Members.Removed);
     }
+
+    /// <summary>Another member says that this one was removed.</summary>
+    public void HearOfRemoval() => OnRemoved();
+
+    /// <summary>Before a stop: hands the leadership over, if this member has it and another one can take it.</summary>
+    public Task LeaveLeadershipAsync(CancellationToken cancellation) => _leadership.LeaveAsync(cancellation);
 
     /// <summary>Asks for another leader; nothing happens when it cannot be done. The new one shows in <see cref="Status"/>.</summary>
     public void TransferLeader(ulong to) => _core.Loop.TransferLeader(to);
@@ -146,6 +177,10 @@ public sealed class RunningMember : IAsyncDisposable
         _storage.ReleaseRecoveryMemory();
         while (!await TryPublishAsync(cancellation).ConfigureAwait(false))
             cancellation.ThrowIfCancellationRequested();
+        // Alone there is nobody to ask, and clients find the version decided.
+        if (_core.State.LeadsAlone)
+            await _versions.DecideAsync(cancellation).ConfigureAwait(false);
+        _versionsMonitored = MonitorVersionsAsync();
     }
 
     /// <summary>Ends streams and waits with "server stopped", finishes what is in the log, makes a checkpoint, closes the files.</summary>
@@ -153,11 +188,13 @@ public sealed class RunningMember : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         _autoCompactor?.Dispose();
+        await _versionsMonitored.ConfigureAwait(false);
         _leases.Dispose();
         _leaderMonitor.Dispose();
         _threads.Stop();
         _core.Dispose();
         _storage.Dispose();
+        _versions.Dispose();
         _stopping.Dispose();
     }
 
@@ -181,10 +218,9 @@ public sealed class RunningMember : IAsyncDisposable
     private MemberServices MakeServices()
     {
         StateMachine.StateMachine machine = _storage.Machine;
-        var router = new LeaseRouter(_leases, _core.Reads, _core.State, forwarder: null, _time, new LeaseServiceOptions());
         var kv = new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax, _time);
         var watch = new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token);
-        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, router, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token)
+        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, _leaseRouter, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token)
         {
             CheckQuota = Quota.CheckLeaseGrant,
         };
@@ -193,8 +229,9 @@ public sealed class RunningMember : IAsyncDisposable
             kv,
             watch,
             lease,
-            new ClusterService(machine.Members, _core.Reads, Headers),
-            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync),
+            new ClusterService(machine.Members, _core.Reads, Headers, _changes),
+            new MaintenanceService(
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
             new LockService(kv, Headers, line),
             new ElectionService(Headers, line));
     }
@@ -214,8 +251,8 @@ public sealed class RunningMember : IAsyncDisposable
 
     private void OnRemoved()
     {
-        _log.Error("the member has been permanently removed from the cluster; member {LocalMemberId:x}", _storage.MemberId);
-        _removed.TrySetResult();
+        if (_removed.TrySetResult())
+            _log.Error("the member has been permanently removed from the cluster; member {LocalMemberId:x}", _storage.MemberId);
     }
 
     private void OnNewTermApplied(ulong term)
@@ -225,6 +262,23 @@ public sealed class RunningMember : IAsyncDisposable
             return;
         _leases.Promote(_options.ElectionTimeout);
         _leaderKnown.TrySetResult();
+        _versions.Wake();
+    }
+
+    private async Task MonitorVersionsAsync()
+    {
+        try
+        {
+            await _versions.RunAsync(_stopping.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped.
+        }
+        catch (Exception error)
+        {
+            _fatal(error);
+        }
     }
 
     /// <summary>A member that joins a troubled cluster tries until somebody takes it.</summary>
@@ -242,18 +296,13 @@ public sealed class RunningMember : IAsyncDisposable
         }
     }
 
-    /// <summary>Tells name and client URLs, and the version of a new cluster, through the log.</summary>
+    /// <summary>Tells name and client URLs through the log.</summary>
     private async Task PublishAsync(CancellationToken cancellation)
     {
         var attributes = new Attributes { Name = _options.Name };
         attributes.ClientUrls.AddRange(_options.ClientUrls);
         var publish = new ClusterMemberAttrSetRequest { MemberID = _storage.MemberId, MemberAttributes = attributes };
         await _core.Proposer.ProposeAsync(new InternalRaftRequest { ClusterMemberAttrSet = publish }, cancellation).ConfigureAwait(false);
-        if (Machine.Members.ClusterVersion != EtcdVersion.Cluster)
-        {
-            var version = new ClusterVersionSetRequest { Ver = EtcdVersion.Cluster };
-            await _core.Proposer.ProposeAsync(new InternalRaftRequest { ClusterVersionSet = version }, cancellation).ConfigureAwait(false);
-        }
         _log.Information(
             "published local member to cluster through raft; local member {LocalMemberId:x}, name {Name}, client URLs {ClientUrls}, cluster {ClusterId:x}",
             _storage.MemberId, _options.Name, _options.ClientUrls, _storage.ClusterId);

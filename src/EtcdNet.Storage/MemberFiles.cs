@@ -106,9 +106,11 @@ public sealed class MemberFiles : IDisposable
 
     /// <summary>The stable log for Raft, with what was read from disk.</summary>
     /// <param name="confState">Configuration at the recovered checkpoint.</param>
-    public EntryLog NewEntryLog(ConfState confState)
+    /// <param name="state">What was written to the log since; null for what was read.</param>
+    /// <param name="more">Entries that were written behind what was read.</param>
+    public EntryLog NewEntryLog(ConfState confState, HardState? state = null, IReadOnlyList<Entry>? more = null)
     {
-        IReadOnlyList<Entry> entries = Contents.Entries;
+        IReadOnlyList<Entry> entries = [.. Contents.Entries, .. more ?? []];
         EntryId before = default;
         if (Recovered is { } checkpoint && Contents.FirstIndex == checkpoint.Image.AppliedIndex + 1)
             before = new EntryId(checkpoint.Image.AppliedTerm, checkpoint.Image.AppliedIndex);
@@ -116,8 +118,8 @@ public sealed class MemberFiles : IDisposable
             (before, entries) = (entries[0].Id, [.. entries.Skip(1)]); // the first one only tells its term
         // The commit index on disk may lag behind; what a checkpoint contains was committed.
         ulong applied = Recovered?.Image.AppliedIndex ?? 0;
-        HardState state = Contents.HardState with { Commit = Math.Max(Contents.HardState.Commit, applied) };
-        return new EntryLog(state, confState, before, entries);
+        HardState last = state ?? Contents.HardState;
+        return new EntryLog(last with { Commit = Math.Max(last.Commit, applied) }, confState, before, entries);
     }
 
     /// <summary>Lets go of <see cref="Contents"/>: the entries are in the <see cref="EntryLog"/>, which drops them in time.</summary>

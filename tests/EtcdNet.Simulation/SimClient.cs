@@ -149,7 +149,8 @@ internal sealed class SimClient(World world, int number)
 
     private Outcome Refused(EtcdException error)
     {
-        bool isUnknown = error.Message == EtcdError.Timeout.Message || error.Message == EtcdError.Stopped.Message;
+        EtcdError[] unknown = [EtcdError.Timeout, EtcdError.TimeoutDueToLeaderFail, EtcdError.TimeoutDueToConnectionLost, EtcdError.Stopped];
+        bool isUnknown = unknown.Any(one => one.Message == error.Message);
         return isUnknown ? Outcome.Unknown : Outcome.Refused;
     }
 

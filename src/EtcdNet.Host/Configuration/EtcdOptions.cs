@@ -30,11 +30,23 @@ public sealed record EtcdOptions
     /// <summary>Further URLs for metrics and health; may be empty.</summary>
     public required IReadOnlyList<EtcdUrl> ListenMetricsUrls { get; init; }
 
+    /// <summary>DNS domain whose service records name the members of a new cluster; empty for none.</summary>
+    public required string DiscoverySrv { get; init; }
+
+    /// <summary>Suffix of the name of those records' service; may be empty.</summary>
+    public required string DiscoverySrvName { get; init; }
+
     /// <summary>Members of a new cluster; see <see cref="InitialCluster.VerifyBootstrap"/>.</summary>
     public required InitialCluster InitialCluster { get; init; }
 
     /// <summary>False when the member joins an existing cluster.</summary>
     public required bool IsNewCluster { get; init; }
+
+    /// <summary>Make a cluster of this one member out of its data.</summary>
+    public required bool ForceNewCluster { get; init; }
+
+    /// <summary>Refuse changes of the members that could cost the quorum.</summary>
+    public required bool StrictReconfigCheck { get; init; }
 
     /// <summary>Text that goes into the ids of a new cluster.</summary>
     public required string InitialClusterToken { get; init; }

@@ -24,8 +24,12 @@ public static class OptionsReader
             ListenPeerUrls = values.Urls("listen-peer-urls"),
             InitialAdvertisePeerUrls = advertisePeer,
             ListenMetricsUrls = values.Urls("listen-metrics-urls"),
+            DiscoverySrv = DiscoverySrv(values),
+            DiscoverySrvName = values.Text("discovery-srv-name"),
             InitialCluster = InitialCluster.Parse(InitialClusterText(values, name, advertisePeer)),
             IsNewCluster = values.Text("initial-cluster-state") == "new",
+            ForceNewCluster = values.Bool("force-new-cluster"),
+            StrictReconfigCheck = values.Bool("strict-reconfig-check"),
             InitialClusterToken = values.Text("initial-cluster-token"),
             HeartbeatInterval = Milliseconds(values, "heartbeat-interval"),
             ElectionTimeout = Milliseconds(values, "election-timeout"),
@@ -60,6 +64,14 @@ public static class OptionsReader
         values.IsGiven("initial-cluster") || name == DefaultName
             ? values.Text("initial-cluster")
             : string.Join(',', advertised.Select(url => $"{name}={url}"));
+
+    private static string DiscoverySrv(FlagValues values)
+    {
+        string domain = values.Text("discovery-srv");
+        if (domain.Length > 0 && values.IsGiven("initial-cluster"))
+            throw new ConfigurationException("multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery\", \"discovery-endpoints\" or \"discovery-srv\"");
+        return domain;
+    }
 
     private static TimeSpan Milliseconds(FlagValues values, string name) =>
         TimeSpan.FromMilliseconds(Math.Min(values.Integer(name), int.MaxValue));

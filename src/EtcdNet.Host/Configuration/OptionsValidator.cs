@@ -103,10 +103,6 @@ public static class OptionsValidator
     /// <summary>What the flags allow and this release cannot do yet.</summary>
     private static void CheckBuilt(EtcdOptions options)
     {
-        if (options.InitialCluster.Members.Count > 1)
-            throw new ConfigurationException($"a cluster of more than one member is not built yet in this release of EtcdNet (--initial-cluster={options.InitialCluster})");
-        if (!options.IsNewCluster)
-            throw new ConfigurationException("joining an existing cluster is not built yet in this release of EtcdNet (--initial-cluster-state=existing)");
         IEnumerable<EtcdUrl> listen = [.. options.ListenClientUrls, .. options.ListenPeerUrls, .. options.ListenMetricsUrls];
         if (listen.FirstOrDefault(url => url.IsTls) is { } secure)
             throw new ConfigurationException($"TLS is not built yet in this release of EtcdNet ({secure})");

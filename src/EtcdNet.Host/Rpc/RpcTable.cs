@@ -32,6 +32,10 @@ internal sealed class RpcTable(CallGate gate)
             services.Lease.LeaseKeepAliveAsync(requests, responses, call)),
         Unary("/etcdserverpb.Lease/LeaseTimeToLive", LeaseTimeToLiveRequest.Parser, services.Lease.LeaseTimeToLiveAsync),
         Unary("/etcdserverpb.Lease/LeaseLeases", LeaseLeasesRequest.Parser, services.Lease.LeaseLeasesAsync),
+        Unary("/etcdserverpb.Cluster/MemberAdd", MemberAddRequest.Parser, services.Cluster.MemberAddAsync),
+        Unary("/etcdserverpb.Cluster/MemberRemove", MemberRemoveRequest.Parser, services.Cluster.MemberRemoveAsync),
+        Unary("/etcdserverpb.Cluster/MemberUpdate", MemberUpdateRequest.Parser, services.Cluster.MemberUpdateAsync),
+        Unary("/etcdserverpb.Cluster/MemberPromote", MemberPromoteRequest.Parser, services.Cluster.MemberPromoteAsync),
         Unary("/etcdserverpb.Cluster/MemberList", MemberListRequest.Parser, services.Cluster.MemberListAsync),
         Unary("/etcdserverpb.Maintenance/Alarm", AlarmRequest.Parser, services.Maintenance.AlarmAsync),
         Unary("/etcdserverpb.Maintenance/Status", StatusRequest.Parser, services.Maintenance.StatusAsync),
@@ -56,7 +60,7 @@ internal sealed class RpcTable(CallGate gate)
 
     private ValueTask<GrpcAnswer<RangeResponse>> RangeAsync(KvService kv, RangeRequest request, GrpcCall call)
     {
-        ValueTask<(RangeResponse? Message, IEncodedAnswer? Encoded)> answering = kv.AnswerRangeAsync(request, gate.Enter(call, stream: false));
+        ValueTask<(RangeResponse? Message, IEncodedAnswer? Encoded)> answering = kv.AnswerRangeAsync(request, gate.Enter(call, request));
         return answering.IsCompletedSuccessfully ? new(AnswerOf(answering.Result)) : AwaitAsync(answering);
 
         static async ValueTask<GrpcAnswer<RangeResponse>> AwaitAsync(ValueTask<(RangeResponse?, IEncodedAnswer?)> answering) =>
@@ -70,14 +74,14 @@ internal sealed class RpcTable(CallGate gate)
         string path, MessageParser<TRequest> parser, Func<TRequest, CallContext, ValueTask<TResponse>> handler)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
-        GrpcMethod.Unary<TRequest, TResponse>(path, parser, (request, call) => handler(request, gate.Enter(call, stream: false)));
+        GrpcMethod.Unary<TRequest, TResponse>(path, parser, (request, call) => handler(request, gate.Enter(call, request)));
 
     private GrpcMethod ServerStreaming<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser, Func<TRequest, IResponseStream<TResponse>, CallContext, Task> handler)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
         GrpcMethod.ServerStreaming<TRequest, TResponse>(
-            path, parser, (request, call, writer) => handler(request, new ResponseStream<TResponse>(writer), gate.Enter(call, stream: true)));
+            path, parser, (request, call, writer) => handler(request, new ResponseStream<TResponse>(writer), gate.EnterStream(call, path)));
 
     private GrpcMethod Duplex<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser,
@@ -86,5 +90,5 @@ internal sealed class RpcTable(CallGate gate)
         where TResponse : class, IMessage<TResponse> =>
         GrpcMethod.Duplex<TRequest, TResponse>(
             path, parser,
-            (reader, call, writer) => handler(new RequestStream<TRequest>(reader), new ResponseStream<TResponse>(writer), gate.Enter(call, stream: true)));
+            (reader, call, writer) => handler(new RequestStream<TRequest>(reader), new ResponseStream<TResponse>(writer), gate.EnterStream(call, path)));
 }

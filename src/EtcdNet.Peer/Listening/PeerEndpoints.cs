@@ -3,6 +3,7 @@ using System.Text.Json;
 using EtcdNet.Peer.Listening;
 using EtcdNet.Peer.Transport;
 using EtcdNet.Server;
+using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Cluster;
 using Microsoft.AspNetCore.Http;
 

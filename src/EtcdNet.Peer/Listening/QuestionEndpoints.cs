@@ -3,6 +3,7 @@ using System.Text.Json;
 using EtcdNet.Peer.Transport;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Leasepb;
+using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.StateMachine.Errors;
 using Google.Protobuf;

@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Leasepb;
-using EtcdNet.Server.Leasing;
+using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.StateMachine.Errors;
 using Google.Protobuf;
@@ -14,7 +14,7 @@ namespace EtcdNet.Peer.Transport;
 
 /// <summary>Asks the leader for what only it can do: time of leases, promotion of learners (surface section 5.1).</summary>
 /// <param name="transport">Knows where the members are.</param>
-public sealed class LeaderClient(PeerTransport transport) : ILeaseForwarder
+public sealed class LeaderClient(PeerTransport transport) : ILeaderLink
 {
     private static readonly MediaTypeHeaderValue Protobuf = new("application/protobuf");
 
@@ -33,8 +33,7 @@ public sealed class LeaderClient(PeerTransport transport) : ILeaseForwarder
         return status == HttpStatusCode.NotFound ? null : Parse(LeaseInternalResponse.Parser, status, body).LeaseTimeToLiveResponse;
     }
 
-    /// <summary>Asks the leader to make a learner a voter; gives the members after that.</summary>
-    /// <exception cref="EtcdException">MemberNotFound, MemberNotLearner, LearnerNotReady, or a time-out.</exception>
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<Member>> PromoteAsync(ulong leader, ulong id, CancellationToken cancellation)
     {
         var path = string.Create(CultureInfo.InvariantCulture, $"/members/promote/{id}");

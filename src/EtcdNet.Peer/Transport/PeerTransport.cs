@@ -1,6 +1,8 @@
+using System.Text.Json;
 using EtcdNet.Peer.Wire;
 using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Membership;
 using EtcdNet.Server.Metrics;
 using EtcdNet.Server.Snapshots;
 using EtcdNet.StateMachine.Cluster;
@@ -12,7 +14,7 @@ namespace EtcdNet.Peer.Transport;
 /// Carries messages between members in etcd's way (rafthttp): each member dials two streams to every other one and reads from them,
 /// and writes to the streams that the others dialled. Any thread; nothing blocks.
 /// </summary>
-public sealed class PeerTransport : IPeerTransport, IAsyncDisposable
+public sealed class PeerTransport : IPeerTransport, IPeerConnections, IAsyncDisposable
 {
     private readonly IPeerReceiver _receiver;
     private readonly ILogger _log;
@@ -102,8 +104,34 @@ public sealed class PeerTransport : IPeerTransport, IAsyncDisposable
         });
     }
 
-    /// <summary>Since when a stream to or from that member has been connected without a break; null when there is none.</summary>
+    /// <inheritdoc/>
     public DateTimeOffset? ActiveSince(ulong member) => _peers.TryGetValue(member, out var peer) ? peer.ActiveSince : null;
+
+    /// <inheritdoc/>
+    public async ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation)
+    {
+        if (FindMember(member) is not { } peer)
+            return null;
+        using var watch = new StreamWatch(Options, cancellation);
+        watch.Expect(Options.DialTimeout);
+        try
+        {
+            using var request = peer.Link.Request(HttpMethod.Get, peer.Link.Urls.Current, "/version");
+            using var answer = await _http.SendAsync(request, watch.Token).ConfigureAwait(false);
+            if (!answer.IsSuccessStatusCode)
+                return null;
+            using var json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(watch.Token).ConfigureAwait(false));
+            return json.RootElement.TryGetProperty("etcdserver", out var version) ? version.GetString() : null;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
 
     /// <summary>True while that member reads both streams to it, so that nothing has to be posted.</summary>
     public bool HasStreamsTo(ulong member) => _peers.TryGetValue(member, out var peer) && peer.HasStreams;

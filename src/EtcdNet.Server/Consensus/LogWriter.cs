@@ -19,15 +19,19 @@ internal sealed class LogWriter
     private readonly Action _responded;
     private readonly Mailbox<LogWork> _inbox = new();
     private readonly List<Entry> _toWrite = [];
+    private readonly TimeProvider _time;
     private List<LogWork> _batch = [];
+    private long _writingSince;
 
     /// <param name="wal">Where to write.</param>
     /// <param name="entries">What Raft reads back; gets the entries once they are durable.</param>
     /// <param name="snapshots">Where the states of accepted snapshots are.</param>
     /// <param name="respond">Takes each answer when its write is durable.</param>
     /// <param name="responded">Called when all answers of a write are given: one wake-up is enough for them.</param>
-    public LogWriter(Wal wal, EntryLog entries, IncomingSnapshots snapshots, Action<Message> respond, Action responded)
+    /// <param name="time">Clock.</param>
+    public LogWriter(Wal wal, EntryLog entries, IncomingSnapshots snapshots, Action<Message> respond, Action responded, TimeProvider time)
     {
+        _time = time;
         _responded = responded;
         _wal = wal;
         _entries = entries;
@@ -37,6 +41,9 @@ internal sealed class LogWriter
 
     /// <summary>Takes a leader's state that the log counts on from now on; set before anything is appended.</summary>
     public Action<IReceivedState> Install { get; set; } = static _ => throw new InvalidOperationException("no applier");
+
+    /// <summary>When the write that is under way began, in ticks of the clock; 0 for none. Any thread.</summary>
+    public long WritingSince => Volatile.Read(ref _writingSince);
 
     /// <summary>Queues a write of the Raft core.</summary>
     public void Append(Message work) => _inbox.Post(new LogWork(work, 0));
@@ -59,6 +66,7 @@ internal sealed class LogWriter
     {
         if (!_inbox.TryTakeAll(ref _batch))
             return false;
+        Volatile.Write(ref _writingSince, _time.GetTimestamp());
         int begin = 0;
         for (int i = 0; i < _batch.Count; i++)
         {
@@ -69,6 +77,7 @@ internal sealed class LogWriter
             begin = i + 1;
         }
         Write(begin, _batch.Count);
+        Volatile.Write(ref _writingSince, 0);
         _responded();
         return true;
     }

@@ -1,4 +1,5 @@
 using EtcdNet.Raft;
+using EtcdNet.Server.Membership;
 using EtcdNet.Server.Snapshots;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.Storage.WriteAhead;
@@ -14,6 +15,11 @@ internal sealed class MemberCore : IDisposable
 {
     private readonly TimeProvider _time;
     private readonly OutgoingSnapshots _outgoing;
+    private readonly ILogger _log;
+    private readonly TimeSpan _electionTimeout;
+    private readonly TimeSpan _requestTimeout;
+    private long _leaderSince;
+    private volatile LeaderStart _leaderStart = new(0, 0);
 
     /// <param name="parts">What was recovered from the disk.</param>
     /// <param name="settings">Timing and limits.</param>
@@ -23,6 +29,9 @@ internal sealed class MemberCore : IDisposable
     public MemberCore(CoreParts parts, CoreSettings settings, Func<MemberCore, IHousekeeping> housekeeping, TimeProvider time, ILogger log)
     {
         _time = time;
+        _log = log.ForContext<MemberCore>();
+        _electionTimeout = settings.ElectionTicks * settings.TickInterval;
+        _requestTimeout = settings.Proposals.RequestTimeout;
         StateMachine.StateMachine machine = parts.Machine;
         WalMetadata identity = parts.Wal.Metadata;
         State = new ConsensusState(identity.MemberId, identity.ClusterId);
@@ -35,7 +44,7 @@ internal sealed class MemberCore : IDisposable
         // Late answers to an earlier life must not be taken for those of this one, not even when the wall clock was set back.
         ulong firstRound = Ids.Next() ^ ((ulong)time.GetTimestamp() << 16);
         Reads = new ReadIndexGate(firstRound, State, Loop.ReadIndex, settings.Proposals.RequestTimeout, time);
-        Writer = new LogWriter(parts.Wal, parts.Entries, Loop.Incoming, Deliver, Loop.Wake);
+        Writer = new LogWriter(parts.Wal, parts.Entries, Loop.Incoming, Deliver, Loop.Wake, time);
         Housekeeping = housekeeping(this);
         ulong committed = parts.Entries.InitialState().HardState.Commit;
         Applier = new Applier(machine, State, Pending, Loop, Housekeeping, committed, time, log) { SlowApply = settings.SlowApply };
@@ -50,6 +59,7 @@ internal sealed class MemberCore : IDisposable
         Loop.LeaderChanged = OnLeaderChanged;
         Writer.Install = Applier.Install;
         Applier.Applied = Reads.Applied;
+        Applier.NewTermApplied = OnNewTermApplied;
         Applier.MembersChanged = () => Loop.Transport.MembersChanged(
             machine.Members.Members, [.. machine.Members.Removed.Except(Applier.Configuration.VotersOutgoing)]);
     }
@@ -78,6 +88,12 @@ internal sealed class MemberCore : IDisposable
     /// <summary>Told on the loop's thread, after the waiting reads were.</summary>
     public Action<LeaderChange> LeaderChanged { get; set; } = static _ => { };
 
+    /// <summary>Told on the applier's thread when the first entry of a term is applied.</summary>
+    public Action<ulong> NewTermApplied { get; set; } = static _ => { };
+
+    /// <summary>What is known of the connections to the other members.</summary>
+    public IPeerConnections Connections { get; set; } = new NoConnections();
+
     /// <summary>Clients that waited too long.</summary>
     public long ProposalsFailed { get; private set; }
 
@@ -100,15 +116,71 @@ internal sealed class MemberCore : IDisposable
 
     private void OnTick()
     {
-        ProposalsFailed += Pending.Expire(_time.GetTimestamp(), static () => EtcdError.Timeout.ToException());
+        ProposalsFailed += Pending.Expire(_time.GetTimestamp(), WhyLate);
         Reads.Tick();
+        HandOverWhenStalled();
     }
 
     private void OnLeaderChanged(LeaderChange change)
     {
         Reads.LeaderChanged();
+        if (change.Leader != 0)
+        {
+            _leaderSince = _time.GetTimestamp();
+            _leaderStart = new LeaderStart(change.Term, Loop.LastProposed);
+        }
         LeaderChanged(change);
     }
+
+    /// <summary>
+    /// What was proposed under an earlier leader and is not applied when the first entry of the new one is, was lost with the old one
+    /// (at best it is passed on once more): its clients need not wait for the end of their time.
+    /// </summary>
+    private void OnNewTermApplied(ulong term)
+    {
+        LeaderStart start = _leaderStart;
+        if (start.Term == term && start.LastProposed != 0)
+            Pending.FailUpTo(start.LastProposed, EtcdError.TimeoutDueToLeaderFail.ToException());
+        NewTermApplied(term);
+    }
+
+    /// <summary>A leader that cannot write keeps its place, since it goes on to send heartbeats; others could serve better.</summary>
+    private void HandOverWhenStalled()
+    {
+        long since = Writer.WritingSince;
+        if (since == 0 || !State.IsLeader || Loop.Node.LeadTransferee != 0 || _time.GetElapsedTime(since) < _electionTimeout)
+            return;
+        if (Leadership.Successor(Loop.Node.Status) is not { } successor)
+            return;
+        _log.Warning("the disk has stood still for {Elapsed}; handing the leadership to {Successor:x}", _time.GetElapsedTime(since), successor);
+        Loop.TransferLeader(successor);
+    }
+
+    /// <summary>etcd's three time-outs (surface rule 51).</summary>
+    private EtcdException WhyLate(long deadline)
+    {
+        long started = deadline - (long)(_requestTimeout.TotalSeconds * _time.TimestampFrequency);
+        long elected = _leaderSince;
+        long lost = elected - (long)(2 * _electionTimeout.TotalSeconds * _time.TimestampFrequency);
+        if (started > lost && started < elected)
+            return EtcdError.TimeoutDueToLeaderFail.ToException();
+        return (WasConnectedSince(started) ? EtcdError.Timeout : EtcdError.TimeoutDueToConnectionLost).ToException();
+    }
+
+    private bool WasConnectedSince(long started)
+    {
+        DateTimeOffset then = _time.GetUtcNow() - _time.GetElapsedTime(started);
+        IReadOnlyList<ulong> voters = State.Configuration.Voters;
+        if (State.Leader == 0)
+            return true;
+        if (!State.IsLeader)
+            return IsConnected(State.Leader);
+        return voters.Count(id => id == State.MemberId || IsConnected(id)) > voters.Count / 2;
+
+        bool IsConnected(ulong id) => Connections.ActiveSince(id) is { } since && since <= then;
+    }
+
+    private sealed record LeaderStart(ulong Term, ulong LastProposed);
 }
 
 /// <summary>What a member brought back from its disk.</summary>

@@ -71,7 +71,9 @@ internal sealed class PendingProposals
     }
 
     /// <summary>Ends the waits whose time is over.</summary>
-    public int Expire(long now, Func<Exception> error)
+    /// <param name="now">Ticks of the clock.</param>
+    /// <param name="error">What a client is told whose wait ends at the given ticks.</param>
+    public int Expire(long now, Func<long, Exception> error)
     {
         lock (_gate)
         {
@@ -85,9 +87,28 @@ internal sealed class PendingProposals
         }
         int count = _expired.Count;
         foreach (PendingProposal pending in _expired)
-            pending.Fail(error());
+            pending.Fail(error(pending.Deadline));
         _expired.Clear();
         return count;
+    }
+
+    /// <summary>Ends the waits for everything that was proposed up to a request id. Any thread.</summary>
+    public int FailUpTo(ulong id, Exception error)
+    {
+        List<PendingProposal>? lost = null;
+        lock (_gate)
+        {
+            foreach (PendingProposal pending in _byId.Values)
+            {
+                if (pending.Id <= id)
+                    (lost ??= []).Add(pending);
+            }
+            foreach (PendingProposal pending in lost ?? [])
+                _byId.Remove(pending.Id);
+        }
+        foreach (PendingProposal pending in lost ?? [])
+            pending.Fail(error);
+        return lost?.Count ?? 0;
     }
 
     /// <summary>Ends every wait, and every later one at once.</summary>

@@ -36,6 +36,9 @@ internal readonly struct RaftInput
     /// <summary>Propose a configuration change.</summary>
     public static RaftInput ConfChange(ulong id, EntryType type, ReadOnlyMemory<byte> change) => new(RaftInputKind.ConfChange, type, id, change);
 
+    /// <summary>Look at the node, or make it do something, between two messages.</summary>
+    public static RaftInput Run(Action<RaftNode> work) => new(RaftInputKind.Run, work, 0, default);
+
     /// <summary>A peer did not get a message.</summary>
     public static RaftInput Unreachable(ulong peer) => new(RaftInputKind.Unreachable, null, peer, default);
 
@@ -65,4 +68,5 @@ internal enum RaftInputKind
     SnapshotFailed,
     Transfer,
     CaughtUp,
+    Run,
 }

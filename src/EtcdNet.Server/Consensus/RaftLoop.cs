@@ -24,6 +24,7 @@ public sealed class RaftLoop
     private readonly List<ReadOnlyMemory<byte>> _proposalData = [];
     private readonly List<ulong> _proposalIds = [];
     private readonly List<(ulong Id, EntryType Type, ReadOnlyMemory<byte> Data)> _confChanges = [];
+    private readonly List<Message> _heldMessages = [];
     private List<RaftInput> _batch = [];
     private long _lastTick;
     private int _writes;
@@ -67,6 +68,9 @@ public sealed class RaftLoop
     /// <summary>Called on the loop's thread once a tick.</summary>
     internal Action Ticked { get; set; } = static () => { };
 
+    /// <summary>Highest request id that was handed to the node. Loop's thread.</summary>
+    internal ulong LastProposed { get; private set; }
+
     /// <summary>The core, to be looked at between two calls of <see cref="RunOnce"/>.</summary>
     internal RaftNode Node => _node;
 
@@ -78,6 +82,16 @@ public sealed class RaftLoop
 
     /// <summary>Asks the leader, which may be this member, to hand over; nothing happens when it cannot.</summary>
     internal bool TransferLeader(ulong to) => _inbox.Post(RaftInput.Transfer(to));
+
+    /// <summary>Looks at the node on the loop's thread.</summary>
+    /// <exception cref="StateMachine.Errors.EtcdException">Stopped.</exception>
+    internal Task<T> InspectAsync<T>(Func<RaftNode, T> look, CancellationToken cancellation)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        return _inbox.Post(RaftInput.Run(node => done.TrySetResult(look(node))))
+            ? done.Task.WaitAsync(cancellation)
+            : Task.FromException<T>(StateMachine.Errors.EtcdError.Stopped.ToException());
+    }
 
     /// <summary>Reports that a message to a peer was not delivered.</summary>
     internal bool ReportUnreachable(ulong peer) => _inbox.Post(RaftInput.Unreachable(peer));
@@ -177,7 +191,10 @@ public sealed class RaftLoop
                 if (message.Type == MessageType.StorageAppendResp)
                     _writes--;
                 _snapshotUnderJudgement |= message.Type == MessageType.Snap;
-                _node.Step(message);
+                if (message.Type == MessageType.Prop && IsHandingOver)
+                    _heldMessages.Add(message);
+                else
+                    _node.Step(message);
                 break;
             case RaftInputKind.ReadIndex:
                 _node.ReadIndex(ReadContext(input.Number));
@@ -202,6 +219,9 @@ public sealed class RaftLoop
             case RaftInputKind.Transfer:
                 _node.TransferLeader(input.Number);
                 break;
+            case RaftInputKind.Run:
+                ((Action<RaftNode>)input.Subject!)(_node);
+                break;
             case RaftInputKind.CaughtUp:
                 _campaignWhenAlone = true;
                 CampaignWhenAlone();
@@ -220,28 +240,40 @@ public sealed class RaftLoop
 
     private void ProposeCollected()
     {
-        // Without a leader the clients wait for one until their time is over, as etcd's do.
-        if (_node.Leader == 0)
-            _proposalsWereHeld = true;
-        if (_proposalIds.Count + _confChanges.Count == 0 || _node.Leader == 0)
+        // Without a leader the clients wait for one until their time is over, as etcd's do; so they do while one hands over, who would
+        // refuse them.
+        bool hold = _node.Leader == 0 || IsHandingOver;
+        _proposalsWereHeld |= hold;
+        if (hold)
+            return;
+        foreach (Message message in _heldMessages)
+            _node.Step(message);
+        _heldMessages.Clear();
+        if (_proposalIds.Count + _confChanges.Count == 0)
             return;
         if (_proposalsWereHeld)
             DropAbandoned();
         _proposalsWereHeld = false;
         foreach ((ulong id, EntryType type, ReadOnlyMemory<byte> data) in _confChanges)
         {
+            LastProposed = Math.Max(LastProposed, id);
             if (_node.ProposeConfChange(type, data) is var refused and not ProposeResult.Accepted)
                 _pending.Remove(id)?.Fail(ProposalErrors.Dropped(refused));
         }
         _confChanges.Clear();
         if (_proposalIds.Count == 0)
             return;
+        foreach (ulong id in _proposalIds)
+            LastProposed = Math.Max(LastProposed, id);
         ProposeResult result = _node.Propose(_proposalData);
         if (result != ProposeResult.Accepted)
             FailProposals(result);
         _proposalIds.Clear();
         _proposalData.Clear();
     }
+
+    /// <summary>This member leads, and waits for another one to take over: it must not append any more (Raft thesis §3.10).</summary>
+    private bool IsHandingOver => _node.LeadTransferee != 0 && _node.Role == RaftRole.Leader;
 
     /// <summary>A proposal whose client has gone while there was no leader need not be made.</summary>
     private void DropAbandoned()

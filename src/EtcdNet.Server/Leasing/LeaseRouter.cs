@@ -1,3 +1,4 @@
+using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Consensus;
 using EtcdNet.StateMachine.Errors;
@@ -11,11 +12,11 @@ namespace EtcdNet.Server.Leasing;
 /// <param name="expirer">This member's clock.</param>
 /// <param name="readIndex">Confirms leadership, and that everything acknowledged is applied.</param>
 /// <param name="status">Who leads.</param>
-/// <param name="forwarder">Way to the leader; null when there is none: NotLeader then.</param>
+/// <param name="forwarder">Way to the leader; gives null when there is none: NotLeader then.</param>
 /// <param name="time">Clock of the waiting.</param>
 /// <param name="options">How long to wait.</param>
 public sealed class LeaseRouter(
-    LeaseExpirer expirer, IReadIndexGate readIndex, IConsensusStatus status, ILeaseForwarder? forwarder,
+    LeaseExpirer expirer, IReadIndexGate readIndex, IConsensusStatus status, Func<ILeaseForwarder?> forwarder,
     TimeProvider time, LeaseServiceOptions options)
 {
     /// <summary>Renews a lease.</summary>
@@ -31,7 +32,7 @@ public sealed class LeaseRouter(
                 await check();
                 return await expirer.RenewAsync(id, cancellation) ?? 0;
             },
-            leader => Forwarder().RenewAsync(leader, id, cancellation),
+            (link, leader) => link.RenewAsync(leader, id, cancellation),
             cancellation);
 
     /// <summary>Asks for the time that a lease still has. Null when there is no such lease. Keys only when asked for.</summary>
@@ -41,8 +42,31 @@ public sealed class LeaseRouter(
     public ValueTask<LeaseTimeToLiveResponse?> TimeToLiveAsync(LeaseTimeToLiveRequest request, CancellationToken cancellation) =>
         RouteAsync(
             () => ValueTask.FromResult(Look(request)),
-            leader => Forwarder().TimeToLiveAsync(leader, request, cancellation),
+            (link, leader) => link.TimeToLiveAsync(leader, request, cancellation),
             cancellation);
+
+    /// <summary>As <see cref="RenewAsync"/> for another member's client, whom that member has judged; by this member or not at all.</summary>
+    /// <exception cref="EtcdException">NotLeader, or what linearizable reads throw.</exception>
+    public async ValueTask<long> RenewHereAsync(long id, CancellationToken cancellation)
+    {
+        await ConfirmAsync(cancellation);
+        return await expirer.RenewAsync(id, cancellation) ?? 0;
+    }
+
+    /// <summary>As <see cref="TimeToLiveAsync"/>, by this member or not at all.</summary>
+    /// <exception cref="EtcdException">NotLeader, or what linearizable reads throw.</exception>
+    public async ValueTask<LeaseTimeToLiveResponse?> TimeToLiveHereAsync(LeaseTimeToLiveRequest request, CancellationToken cancellation)
+    {
+        await ConfirmAsync(cancellation);
+        return Look(request);
+    }
+
+    private async ValueTask ConfirmAsync(CancellationToken cancellation)
+    {
+        if (!status.Current.IsLeader)
+            throw EtcdError.NotLeader.ToException();
+        await readIndex.WaitAsync(cancellation);
+    }
 
     private LeaseTimeToLiveResponse? Look(LeaseTimeToLiveRequest request)
     {
@@ -62,15 +86,14 @@ public sealed class LeaseRouter(
         return answer;
     }
 
-    private ILeaseForwarder Forwarder() => forwarder ?? throw EtcdError.NotLeader.ToException();
-
     private async ValueTask<T> RouteAsync<T>(
-        Func<ValueTask<T>> here, Func<ulong, ValueTask<T>> there, CancellationToken cancellation)
+        Func<ValueTask<T>> here, Func<ILeaseForwarder, ulong, ValueTask<T>> there, CancellationToken cancellation)
     {
         long start = time.GetTimestamp();
         while (true)
         {
             ConsensusStatus now = status.Current;
+            EtcdException failure = (now.Leader == 0 ? EtcdError.NoLeader : EtcdError.Timeout).ToException();
             if (now.IsLeader)
             {
                 await readIndex.WaitAsync(cancellation);
@@ -79,10 +102,19 @@ public sealed class LeaseRouter(
             }
             else if (now.Leader != 0)
             {
-                return await there(now.Leader);
+                ILeaseForwarder link = forwarder() ?? throw EtcdError.NotLeader.ToException();
+                try
+                {
+                    return await there(link, now.Leader);
+                }
+                catch (EtcdException error) when (error.Code is GrpcStatus.Unavailable || error.Message == EtcdError.NotLeader.Message)
+                {
+                    // It leads no more, or is gone: there will be another one. A renewal may be made twice.
+                    failure = error;
+                }
             }
             if (time.GetElapsedTime(start) >= options.RequestTimeout)
-                throw (now.Leader == 0 ? EtcdError.NoLeader : EtcdError.Timeout).ToException();
+                throw failure;
             await Task.Delay(options.LeaderPoll, time, cancellation);
         }
     }

@@ -1,6 +1,7 @@
 using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc;
@@ -20,11 +21,13 @@ public sealed class MaintenanceService
     private readonly Func<Action, bool> _runOnApplier;
     private readonly Func<Task> _defragment;
     private readonly DowngradeJob _downgrade;
+    private readonly Leadership _leadership;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment)
+        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership)
     {
+        _leadership = leadership;
         _machine = machine;
         _backend = backend;
         _state = state;
@@ -124,15 +127,12 @@ public sealed class MaintenanceService
         return new DowngradeResponse { Header = _headers.Header(_machine.Store.CurrentRevision), Version = version };
     }
 
-    /// <summary>A cluster of one has nobody to hand the lead to.</summary>
-    /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee.</exception>
-    public ValueTask<MoveLeaderResponse> MoveLeaderAsync(MoveLeaderRequest request, CallContext call)
+    /// <summary>Hands the leadership over; answers when the other member leads (without a header, like etcd).</summary>
+    /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee, TimeoutLeaderTransfer.</exception>
+    public async ValueTask<MoveLeaderResponse> MoveLeaderAsync(MoveLeaderRequest request, CallContext call)
     {
-        if (!_state.IsLeader)
-            throw EtcdError.NotLeader.ToException();
-        if (request.TargetID != _state.MemberId)
-            throw EtcdError.BadLeaderTransferee.ToException();
-        return new(new MoveLeaderResponse());
+        await _leadership.MoveAsync(request.TargetID, call.Cancellation).ConfigureAwait(false);
+        return new MoveLeaderResponse();
     }
 
     private static string AlarmName(AlarmType alarm) => alarm switch

@@ -58,6 +58,7 @@ public sealed record EtcdError(GrpcStatus Code, string Message)
     public static readonly EtcdError TimeoutDueToLeaderFail = new(GrpcStatus.Unavailable, "etcdserver: request timed out, possibly due to previous leader failure");
     public static readonly EtcdError TimeoutDueToConnectionLost = new(GrpcStatus.Unavailable, "etcdserver: request timed out, possibly due to connection lost");
     public static readonly EtcdError TimeoutWaitAppliedIndex = new(GrpcStatus.Unavailable, "etcdserver: request timed out, waiting for the applied index took too long");
+    public static readonly EtcdError TimeoutLeaderTransfer = new(GrpcStatus.Unknown, "etcdserver: request timed out, leader transfer took too long");
     public static readonly EtcdError Unhealthy = new(GrpcStatus.Unavailable, "etcdserver: unhealthy cluster");
     public static readonly EtcdError Corrupt = new(GrpcStatus.DataLoss, "etcdserver: corrupt cluster");
     public static readonly EtcdError NotSupportedForLearner = new(GrpcStatus.FailedPrecondition, "etcdserver: rpc not supported for learner");

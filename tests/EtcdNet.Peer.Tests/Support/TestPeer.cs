@@ -1,5 +1,6 @@
 using System.Net;
 using EtcdNet.Peer.Transport;
+using EtcdNet.Server.Membership;
 using EtcdNet.Server.Metrics;
 using EtcdNet.StateMachine.Cluster;
 using Microsoft.AspNetCore.Builder;

@@ -2,6 +2,7 @@ using System.Text;
 using EtcdNet.Peer.Tests.Support;
 using EtcdNet.Peer.Transport;
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Errors;
 using Member = EtcdNet.StateMachine.Cluster.Member;
 

@@ -170,6 +170,100 @@ public sealed class ClusterTests
         }, "the other leader");
     }
 
+    [Fact]
+    public async Task A_leader_whose_disk_stands_still_hands_over_and_loses_nothing()
+    {
+        using var released = new ManualResetEventSlim();
+        await using var world = new ClusterWorld(3) { RequestTimeout = TimeSpan.FromMinutes(2) };
+        await world.StartAllAsync();
+        RunningMember leader = await world.LeaderAsync();
+        await world.AgreeAsync();
+        world.DiskOf(world.NumberOf(leader)).BeforeChange = (operation, path) =>
+        {
+            if (operation == "fdatasync" && path.Contains("/wal/", StringComparison.Ordinal))
+                released.Wait();
+        };
+        Task stuck = ClusterWorld.PutAsync(leader, "stuck", "1");
+        RunningMember[] others = [.. world.Running.Where(member => member != leader)];
+        await world.UntilAsync(() => others.Any(static member => member.Status.Current.IsLeader), "another leader");
+        await ClusterWorld.PutAsync(others[0], "meanwhile", "2");
+        released.Set();
+        await stuck;
+        await world.AgreeAsync();
+        Assert.Equal("1", await ClusterWorld.GetAsync(leader, "stuck"));
+        Assert.Equal("2", await ClusterWorld.GetAsync(leader, "meanwhile"));
+    }
+
+    [Fact]
+    public async Task What_was_lost_with_a_leader_is_answered_when_the_next_one_begins()
+    {
+        // With so long a time-out the answer can only come from the change of leaders.
+        await using var world = new ClusterWorld(3) { RequestTimeout = TimeSpan.FromHours(1) };
+        await world.StartAllAsync();
+        RunningMember leader = await world.LeaderAsync();
+        RunningMember follower = world.Running.First(member => member != leader);
+        await world.AgreeAsync();
+        world.Network.Cut(leader.Peers.MemberId);
+        var request = new PutRequest { Key = ByteString.CopyFromUtf8("lost"), Value = ByteString.CopyFromUtf8("1") };
+        EtcdException answer = await Assert.ThrowsAsync<EtcdException>(
+            async () => await follower.Services.Kv.PutAsync(request, new CallContext()).AsTask().WaitAsync(TimeSpan.FromSeconds(90)));
+        Assert.Equal(EtcdError.TimeoutDueToLeaderFail.Message, answer.Message);
+        world.Network.Heal();
+        await ClusterWorld.PutAsync(leader, "next", "2");
+        await world.AgreeAsync();
+    }
+
+    [Fact]
+    public async Task One_member_makes_a_cluster_of_its_own_out_of_its_data()
+    {
+        await using var world = new ClusterWorld(3);
+        await world.StartAllAsync();
+        RunningMember leader = await world.LeaderAsync();
+        await FillAsync(leader, 0, 10);
+        await world.AgreeAsync();
+        for (int number = 1; number <= 3; number++)
+            await world.StopAsync(number);
+        await world.StartAsync(2, alone: true);
+        Assert.Equal("9", await ClusterWorld.GetAsync(world[2], "k9"));
+        Assert.Equal([ClusterWorld.IdOf(2)], world[2].Machine.Members.Members.Select(static member => member.Id));
+        await ClusterWorld.PutAsync(world[2], "after", "1");
+        await world.StopAsync(2);
+        await world.StartAsync(2);
+        Assert.Equal("1", await ClusterWorld.GetAsync(world[2], "after"));
+        Assert.Equal(new[] { ClusterWorld.IdOf(1), ClusterWorld.IdOf(3) }.Order(), world[2].Machine.Members.Removed);
+    }
+
+    [Fact]
+    public async Task Members_are_added_promoted_and_removed_by_the_API()
+    {
+        await using var world = new ClusterWorld(1);
+        await world.StartAllAsync();
+        ClusterService cluster = world[1].Services.Cluster;
+        var context = new CallContext();
+        var add = new MemberAddRequest { PeerURLs = { "http://m9:2380" }, IsLearner = true };
+        MemberAddResponse added = await cluster.MemberAddAsync(add, context);
+        Assert.True(added.Member.IsLearner);
+        Assert.Equal(2, added.Members.Count);
+        Assert.Equal(0, added.Header.Revision);
+        await RefusedAsync(EtcdError.PeerURLExist, async () => await cluster.MemberAddAsync(new MemberAddRequest { PeerURLs = { "http://m8:2380", "http://m9:2380" } }, context));
+        await RefusedAsync(EtcdError.TooManyLearners, async () => await cluster.MemberAddAsync(new MemberAddRequest { PeerURLs = { "http://m8:2380" }, IsLearner = true }, context));
+        await RefusedAsync(EtcdError.MemberBadURLs, async () => await cluster.MemberAddAsync(new MemberAddRequest { PeerURLs = { "m8:2380" } }, context));
+        await RefusedAsync(EtcdError.MemberBadURLs, async () => await cluster.MemberAddAsync(new MemberAddRequest(), context));
+        await RefusedAsync(EtcdError.LearnerNotReady, async () => await cluster.MemberPromoteAsync(new MemberPromoteRequest { ID = added.Member.ID }, context));
+        await RefusedAsync(EtcdError.MemberNotLearner, async () => await cluster.MemberPromoteAsync(new MemberPromoteRequest { ID = ClusterWorld.IdOf(1) }, context));
+        await RefusedAsync(EtcdError.MemberNotFound, async () => await cluster.MemberPromoteAsync(new MemberPromoteRequest { ID = 4711 }, context));
+        await RefusedAsync(EtcdError.MemberNotFound, async () => await cluster.MemberRemoveAsync(new MemberRemoveRequest { ID = 4711 }, context));
+        await RefusedAsync(EtcdError.MemberNotEnoughStarted, async () => await cluster.MemberRemoveAsync(new MemberRemoveRequest { ID = ClusterWorld.IdOf(1) }, context));
+        await RefusedAsync(EtcdError.BadLeaderTransferee, async () => await world[1].Services.Maintenance.MoveLeaderAsync(new MoveLeaderRequest { TargetID = added.Member.ID }, context));
+        var update = new MemberUpdateRequest { ID = added.Member.ID, PeerURLs = { "http://m7:2380" } };
+        Assert.Contains((await cluster.MemberUpdateAsync(update, context)).Members, static member => member.PeerURLs.Contains("http://m7:2380"));
+        Assert.Single((await cluster.MemberRemoveAsync(new MemberRemoveRequest { ID = added.Member.ID }, context)).Members);
+        await RefusedAsync(EtcdError.MemberNotFound, async () => await cluster.MemberUpdateAsync(update, context));
+    }
+
+    private static async Task RefusedAsync(EtcdError error, Func<Task> what) =>
+        Assert.Equal(error.Message, (await Assert.ThrowsAsync<EtcdException>(what)).Message);
+
     private static async Task FillAsync(RunningMember member, int first, int count)
     {
         for (int i = first; i < first + count; i++)

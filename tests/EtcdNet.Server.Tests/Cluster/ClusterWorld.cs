@@ -1,5 +1,6 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Raft;
+using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.StateMachine.Errors;
@@ -33,11 +34,18 @@ internal sealed class ClusterWorld : IAsyncDisposable
 
     public async Task StartAllAsync() => await Task.WhenAll(Enumerable.Range(1, _founders).Select(number => StartAsync(number)));
 
-    public async Task StartAsync(int number, bool joins = false)
+    /// <summary>How long a request may take; by default etcd's seven seconds.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(7);
+
+    public SimDisk DiskOf(int number) => _disks[number];
+
+    public int NumberOf(RunningMember member) => _members.First(entry => entry.Value == member).Key;
+
+    public async Task StartAsync(int number, bool joins = false, bool alone = false)
     {
         if (!_disks.TryGetValue(number, out SimDisk? disk))
             _disks[number] = disk = new SimDisk();
-        RunningMember member = RunningMember.Open(Options(number, joins), disk, OnFatal, TimeProvider.System, Logger());
+        RunningMember member = RunningMember.Open(Options(number, joins) with { ForceNewCluster = alone }, disk, OnFatal, TimeProvider.System, Logger());
         _members[number] = member;
         Network.Join(member);
         await member.StartAsync(CancellationToken.None).WaitAsync(s_limit);
@@ -136,7 +144,8 @@ internal sealed class ClusterWorld : IAsyncDisposable
     }
 
     private static bool IsPassing(EtcdException error) =>
-        error.Message == EtcdError.Timeout.Message || error.Message == EtcdError.NoLeader.Message || error.Message == EtcdError.LeaderChanged.Message;
+        new[] { EtcdError.Timeout, EtcdError.TimeoutDueToLeaderFail, EtcdError.TimeoutDueToConnectionLost, EtcdError.NoLeader, EtcdError.LeaderChanged }
+            .Any(passing => passing.Message == error.Message);
 
     private static string UrlOf(int number) => $"http://m{number}:2380";
 
@@ -152,6 +161,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
         Joins = joins ? new WalMetadata(IdOf(number), MemberIds.OfCluster(Enumerable.Range(1, _founders).Select(IdOf))) : null,
         HeartbeatInterval = TimeSpan.FromMilliseconds(50),
         ElectionTimeout = TimeSpan.FromMilliseconds(1000),
+        Proposals = new ProposerLimits { RequestTimeout = RequestTimeout },
         CatchUpEntries = 5,
         SnapshotCount = 5,
         CheckpointAfterBytes = 200_000,

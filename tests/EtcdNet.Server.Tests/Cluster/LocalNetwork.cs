@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Membership;
 using EtcdNet.Server.Snapshots;
 using EtcdNet.StateMachine.Cluster;
 
@@ -23,7 +24,8 @@ internal sealed class LocalNetwork
     public void Join(RunningMember member)
     {
         _members[member.Peers.MemberId] = member.Peers;
-        member.Connect(new Transport(this, member.Peers));
+        var transport = new Transport(this, member.Peers);
+        member.Connect(transport, transport);
     }
 
     public void Leave(ulong id) => _members.TryRemove(id, out _);
@@ -35,7 +37,7 @@ internal sealed class LocalNetwork
     private PeerInbox? Find(ulong from, ulong to) =>
         _cut.ContainsKey(from) || _cut.ContainsKey(to) ? null : _members.GetValueOrDefault(to);
 
-    private sealed class Transport(LocalNetwork network, PeerInbox self) : IPeerTransport
+    private sealed class Transport(LocalNetwork network, PeerInbox self) : IPeerTransport, IPeerConnections
     {
         public void Send(Message message)
         {
@@ -66,6 +68,11 @@ internal sealed class LocalNetwork
                 Interlocked.Increment(ref network._snapshots);
             self.ReportSnapshot(message.To, ok);
         });
+
+        public DateTimeOffset? ActiveSince(ulong member) => network.Find(self.MemberId, member) is null ? null : DateTimeOffset.UnixEpoch;
+
+        public ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation) =>
+            new(network.Find(self.MemberId, member) is null ? null : EtcdVersion.Server);
 
         public void MembersChanged(IReadOnlyList<Member> members, IReadOnlyList<ulong> removed)
         {

@@ -7,6 +7,7 @@ using EtcdNet.Raft.Membership;
 using EtcdNet.Server.Consensus;
 using EtcdNet.StateMachine.Leases;
 using EtcdNet.StateMachine.Mvcc;
+using Crc32C = EtcdNet.Storage.Crc32C;
 using EtcdNet.Storage;
 using EtcdNet.Storage.Disk;
 using Google.Protobuf;

@@ -95,7 +95,7 @@ internal sealed class LeaseWorld : IDisposable
         Proposer = new FakeProposer(Leases);
         Expirer = new LeaseExpirer(Leases, Proposer, Consensus, Consensus, Time, options ?? new LeaseExpirerOptions(), Logger.None);
         Monitor = new LeaderMonitor(Consensus, Time, TimeSpan.FromSeconds(1));
-        var router = new LeaseRouter(Expirer, Consensus, Consensus, forwarder, Time, new LeaseServiceOptions());
+        var router = new LeaseRouter(Expirer, Consensus, Consensus, () => forwarder, Time, new LeaseServiceOptions());
         Service = new LeaseService(
             Proposer, Consensus, Expirer, router, History, Headers, Monitor, guard, Stopping.Token);
     }

@@ -41,6 +41,49 @@ public sealed class LogFaultTests
         }
     }
 
+    /// <summary>
+    /// kill -9 leaves in the kernel what was written but not synced. A start reads it, and may tell others of it, so it has to be on
+    /// the disk before the start goes on: the power may fail next.
+    /// </summary>
+    [Theory]
+    [InlineData("fdatasync")]
+    [InlineData("rename")]
+    [InlineData("fsync")]
+    public void What_a_start_has_read_survives_a_power_cut(string operation)
+    {
+        const int saves = 30; // some segments
+        var seen = new List<string>();
+        SimDisk rehearsal = NewDisk();
+        SaveUntil(rehearsal, saves, (what, _) => seen.Add(what));
+        int[] places = [.. Enumerable.Range(0, seen.Count).Where(i => seen[i] == operation)];
+        Assert.NotEmpty(places);
+        foreach (int place in places)
+        {
+            SimDisk disk = NewDisk();
+            int changes = 0;
+            void Kill(string what, string path)
+            {
+                if (changes++ == place)
+                    throw new DiskFailedException(what, path, "killed (planted)");
+            }
+
+            Assert.Throws<DiskFailedException>(() => SaveUntil(disk, saves, Kill));
+            disk.Kill();
+            (Wal wal, WalContents contents) = Wal.Open(disk, Directory, 1, s_options);
+            disk.Crash(new Random(place), TornWrites.LoseAll);
+            Assert.Throws<DiskFailedException>(wal.Dispose);
+            Assert.Equal(contents.LastIndex, Wal.Read(disk, Directory).LastIndex);
+        }
+    }
+
+    private static void SaveUntil(SimDisk disk, ulong last, Action<string, string> beforeChange)
+    {
+        Wal wal = Wal.Create(disk, Directory, s_metadata, s_options);
+        disk.BeforeChange = beforeChange;
+        for (ulong i = 1; i <= last; i++)
+            wal.Save(new HardState(1, 1, i - 1), [EntryOf(i)]);
+    }
+
     [Fact]
     public void A_mark_of_another_log_refuses()
     {

@@ -1,7 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using Member = EtcdNet.StateMachine.Cluster.Member;
 
-namespace EtcdNet.Peer.Transport;
+namespace EtcdNet.Server.Membership;
 
 /// <summary>What other members ask this one outside of Raft, above all followers that pass on what only the leader can do.</summary>
 public interface IPeerQuestions

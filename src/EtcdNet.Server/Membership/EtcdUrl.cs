@@ -1,4 +1,4 @@
-namespace EtcdNet.Host.Configuration;
+namespace EtcdNet.Server.Membership;
 
 /// <summary>
 /// A URL to listen on or to advertise: <c>http</c>/<c>https</c> with host and port, or <c>unix</c>/<c>unixs</c>. Its text is kept as
@@ -26,11 +26,15 @@ public sealed record EtcdUrl(string Text, string Scheme, string Host, int Port)
     /// <param name="text">URLs separated by commas, blanks around them allowed.</param>
     /// <param name="urls">The URLs, when there is no error.</param>
     /// <returns>etcd's error text, or null.</returns>
-    public static string? TryParseList(string text, out IReadOnlyList<EtcdUrl> urls)
+    public static string? TryParseList(string text, out IReadOnlyList<EtcdUrl> urls) => TryParseList(text.Split(','), out urls);
+
+    /// <summary>The same for texts of one URL each; none at all is an error too.</summary>
+    public static string? TryParseList(IReadOnlyCollection<string> texts, out IReadOnlyList<EtcdUrl> urls)
     {
         var found = new List<EtcdUrl>();
         urls = found;
-        foreach (var part in text.Split(','))
+        if (texts.Count == 0) return "no valid URLs given";
+        foreach (var part in texts)
         {
             if (TryParse(part.Trim(), out var url) is { } error) return error;
             if (!found.Contains(url!)) found.Add(url!);

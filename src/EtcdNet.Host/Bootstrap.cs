@@ -1,0 +1,119 @@
+using EtcdNet.Host.Configuration;
+using EtcdNet.Peer.Joining;
+using EtcdNet.Server;
+using EtcdNet.StateMachine.Cluster;
+using EtcdNet.Storage;
+using EtcdNet.Storage.Disk;
+using EtcdNet.Storage.WriteAhead;
+using Serilog;
+
+namespace EtcdNet.Host;
+
+/// <summary>
+/// Decides what a start is: a member with data goes on whatever the flags say; one without founds the cluster that the flags
+/// describe, or joins the one that they lead to. Everything is checked before the first file is written.
+/// </summary>
+internal sealed class Bootstrap(EtcdOptions options, ILogger log)
+{
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly ILogger _log = log.ForContext<Bootstrap>();
+    private InitialCluster _cluster = options.InitialCluster;
+
+    /// <summary>The settings of the member that is to start.</summary>
+    /// <exception cref="ConfigurationException">With etcd's text.</exception>
+    public async Task<MemberOptions> PrepareAsync(CancellationToken cancellation)
+    {
+        WalMetadata? joins = null;
+        if (!DataDirectory.HasMember(new FileDisk(), options.DataDir))
+        {
+            if (options.DiscoverySrv.Length > 0)
+                _cluster = new DnsDiscovery(log).Find(options);
+            _cluster.VerifyBootstrap(options.Name, options.InitialAdvertisePeerUrls);
+            if (options.IsNewCluster)
+                await RefuseSecondFoundingAsync(cancellation).ConfigureAwait(false);
+            else
+                joins = await JoinAsync(cancellation).ConfigureAwait(false);
+        }
+        return MemberSettings.From(options, _cluster, joins);
+    }
+
+    private IReadOnlyList<EtcdUrl> OwnUrls => _cluster.Members[options.Name];
+
+    private IEnumerable<string> OthersUrls => _cluster.Members
+        .Where(member => member.Key != options.Name).SelectMany(static member => member.Value).Select(static url => url.Text);
+
+    /// <summary>
+    /// A founder that lost its data must not come back under its old id: it would not know any more what it has voted for and
+    /// acknowledged. The others know whether it has run before.
+    /// </summary>
+    private async Task RefuseSecondFoundingAsync(CancellationToken cancellation)
+    {
+        ulong self = MemberIds.OfMember(OwnUrls.Select(static url => url.Text), options.InitialClusterToken);
+        if (await AskAsync(LogLevelOfSilence.Debug, cancellation).ConfigureAwait(false) is { } running
+            && running.Members.FirstOrDefault(member => member.Id == self) is { } known && HasStarted(known))
+        {
+            throw Fatal($"member {self:x} has already been bootstrapped; its data is not in {options.DataDir}: remove the member from the cluster and add it again (etcdctl member remove, member add)");
+        }
+    }
+
+    private async Task<WalMetadata> JoinAsync(CancellationToken cancellation)
+    {
+        RunningCluster running = await AskAsync(LogLevelOfSilence.Warning, cancellation).ConfigureAwait(false)
+            ?? throw Fatal("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs");
+        CheckMembers(running);
+        CheckVersions(running);
+        Member self = running.Members.First(member => Same(member, OwnUrls));
+        if (HasStarted(self))
+            throw Fatal($"member {self.Id:x} has already been bootstrapped; its data is not in {options.DataDir}: remove the member from the cluster and add it again (etcdctl member remove, member add)");
+        _log.ForContext("cluster-id", $"{running.ClusterId:x}").ForContext("local-member-id", $"{self.Id:x}").Information("joining an existing cluster");
+        return new WalMetadata(self.Id, running.ClusterId);
+    }
+
+    /// <summary>The flags must describe the cluster as it is, or this member would not find its way in it.</summary>
+    private void CheckMembers(RunningCluster running)
+    {
+        string found = string.Join(", ", running.Members.Select(static member => $"{member.Id:x}={string.Join(',', member.PeerUrls)}"));
+        if (running.Members.Count != _cluster.Members.Count)
+            throw Fatal($"error validating peerURLs: member count is unequal: the cluster {running.ClusterId:x} has {found}; --initial-cluster={_cluster}");
+        foreach (IReadOnlyList<EtcdUrl> urls in _cluster.Members.Values)
+        {
+            if (!running.Members.Any(member => Same(member, urls)))
+                throw Fatal($"error validating peerURLs: unmatched member while checking PeerURLs ({string.Join(',', urls)}): the cluster {running.ClusterId:x} has {found}");
+        }
+    }
+
+    private static void CheckVersions(RunningCluster running)
+    {
+        if (Version.TryParse(running.ClusterVersion, out Version? agreed) && agreed > new Version(EtcdVersion.Cluster))
+            throw Fatal($"incompatible with current running cluster: its version is {running.ClusterVersion}, this release can take part up to {EtcdVersion.Cluster}");
+    }
+
+    private async Task<RunningCluster?> AskAsync(LogLevelOfSilence level, CancellationToken cancellation)
+    {
+        using var inquiry = new ClusterInquiry(AnswerTimeout);
+        return await inquiry.AskAsync(OthersUrls, Note, cancellation).ConfigureAwait(false);
+
+        void Note(string url, string reason)
+        {
+            ILogger line = _log.ForContext("address", url).ForContext("error", reason);
+            if (level == LogLevelOfSilence.Warning)
+                line.Warning("failed to get cluster response");
+            else
+                line.Debug("no cluster answers there yet");
+        }
+    }
+
+    private static bool HasStarted(Member member) => member.ClientUrls.Count > 0 || member.Name.Length > 0;
+
+    private static bool Same(Member member, IReadOnlyList<EtcdUrl> urls) =>
+        member.PeerUrls.Order(StringComparer.Ordinal).SequenceEqual(urls.Select(static url => url.Text).Order(StringComparer.Ordinal));
+
+    private static ConfigurationException Fatal(string message) => new(message) { LogMessage = "discovery failed", IsFatal = true };
+
+    private enum LogLevelOfSilence
+    {
+        Debug,
+        Warning,
+    }
+}

@@ -1,0 +1,79 @@
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Membership;
+using EtcdNet.StateMachine.Cluster;
+using EtcdNet.Testing;
+using Google.Protobuf;
+using Serilog.Core;
+
+namespace EtcdNet.Server.Tests.Membership;
+
+/// <summary>Which version the leader proposes (surface section 5.6).</summary>
+public sealed class ClusterVersionTests
+{
+    [Theory]
+    [InlineData("", "3.6.14 3.6.1", "3.6.0")]
+    [InlineData("", "3.6.14 3.5.30", "3.5.0")]
+    [InlineData("", "3.6.14 ?", "3.0.0")] // somebody does not answer
+    [InlineData("3.0.0", "3.6.14 ?", null)]
+    [InlineData("3.0.0", "3.6.14 3.7.0-rc.1", "3.6.0")] // this one is 3.6
+    [InlineData("3.5.0", "3.6.14 3.6.14", "3.6.0")]
+    [InlineData("3.6.0", "3.6.14 3.6.14", null)]
+    [InlineData("3.6.0", "3.6.14 3.5.30", null)] // never lower
+    public async Task The_lowest_release_counts(string agreed, string releases, string? proposed)
+    {
+        var (monitor, proposer) = Monitor(agreed, releases);
+        using (monitor)
+            await monitor.DecideAsync(CancellationToken.None);
+        Assert.Equal(proposed is null ? [] : [proposed], proposer.Versions);
+    }
+
+    [Theory]
+    [InlineData("3.7.0", true)]
+    [InlineData("4.0.0", true)]
+    [InlineData("3.6.0", false)]
+    [InlineData("", false)]
+    public async Task A_release_that_is_too_old_for_its_cluster_stops(string agreed, bool stops)
+    {
+        var (monitor, _) = Monitor(agreed, "3.6.14");
+        using var stop = new CancellationTokenSource();
+        using (monitor)
+        {
+            Task running = monitor.RunAsync(stop.Token);
+            monitor.Wake();
+            if (stops)
+                Assert.Contains(agreed, (await Assert.ThrowsAsync<InvalidOperationException>(() => running.WaitAsync(Deadline.Limit))).Message, StringComparison.Ordinal);
+            else
+                monitor.ThrowIfTooOld();
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<Exception>(() => running.WaitAsync(Deadline.Limit));
+        }
+    }
+
+    private static (ClusterVersionMonitor Monitor, RecordingProposer Proposer) Monitor(string agreed, string releases)
+    {
+        var connections = new FakeConnections();
+        string[] all = releases.Split(' ');
+        for (int i = 0; i < all.Length; i++)
+        {
+            if (all[i] != "?")
+                connections.Versions[(ulong)i + 2] = all[i];
+        }
+        var members = new MemberStore();
+        members.Restore(Enumerable.Range(1, all.Length + 1).Select(static id => new StateMachine.Cluster.Member { Id = (ulong)id }), []);
+        members.SetClusterVersion(agreed);
+        var proposer = new RecordingProposer();
+        return (new ClusterVersionMonitor(members, new FakeConsensus(), proposer, () => connections, new ManualTimeProvider(), Logger.None), proposer);
+    }
+
+    private sealed class RecordingProposer : IProposer
+    {
+        public List<string> Versions { get; } = [];
+
+        public ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation)
+        {
+            Versions.Add(request.ClusterVersionSet.Ver);
+            return new(request);
+        }
+    }
+}
