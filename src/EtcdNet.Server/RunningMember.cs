@@ -240,7 +240,8 @@ public sealed class RunningMember : IAsyncDisposable
             watch,
             lease,
             new ClusterService(machine.Members, _core.Reads, Headers, _changes),
-            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+            new MaintenanceService(
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
             new LockService(kv, Headers, line),
             new ElectionService(Headers, line));
     }
