@@ -1,8 +1,5 @@
-<<<<<<< HEAD
 using System.Diagnostics;
-=======
 using EtcdNet.Server.Compaction;
->>>>>>> api
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
 using EtcdNet.StateMachine;
