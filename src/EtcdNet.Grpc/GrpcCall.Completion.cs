@@ -35,6 +35,31 @@ public sealed partial class GrpcCall
         Complete(GrpcStatusCode.OK, "");
     }
 
+    /// <summary>Sends the only response piece by piece, waiting while the client's window is closed, and then the OK status.</summary>
+    internal async Task RespondAsync(IGrpcBody body)
+    {
+        using (body)
+        {
+            int size = MessageFrame.CheckedSize(body.Size, _host.Options.MaxSendMessageSize);
+            BodyBegins();
+            try
+            {
+                MessageFrame.WritePrefix(ResponseBody, size);
+                while (body.WriteNext(ResponseBody))
+                    await ResponseBody.FlushAsync(Cancellation).ConfigureAwait(false);
+            }
+            catch
+            {
+                // Part of the message is sent: the client must not take it for the whole.
+                Abort();
+                throw;
+            }
+
+            _host.Observer?.MessageSent(Method, size);
+            Complete(GrpcStatusCode.OK, "");
+        }
+    }
+
     /// <summary>Ends the call with the status that an exception of the handler stands for.</summary>
     internal void Fail(Exception error)
     {

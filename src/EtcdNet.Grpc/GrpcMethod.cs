@@ -70,6 +70,15 @@ public abstract class GrpcMethod
         where TResponse : class, IMessage<TResponse> =>
         new UnaryMethod<TRequest, TResponse>(path, parser, handler);
 
+    /// <summary>The same, with answers that need not be in memory as a whole: they are sent piece by piece under flow control.</summary>
+    public static GrpcMethod LargeUnary<TRequest, TResponse>(
+        string path,
+        MessageParser<TRequest> parser,
+        Func<TRequest, GrpcCall, ValueTask<GrpcAnswer<TResponse>>> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        new LargeUnaryMethod<TRequest, TResponse>(path, parser, handler);
+
     /// <summary>A method that answers one request with many messages.</summary>
     public static GrpcMethod ServerStreaming<TRequest, TResponse>(
         string path,

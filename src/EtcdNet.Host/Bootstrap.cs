@@ -18,25 +18,29 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
 
     private readonly ILogger _log = log.ForContext<Bootstrap>();
+    private InitialCluster _cluster = options.InitialCluster;
 
-    /// <summary>Who this member is in the cluster that it joins; null when it goes on, or founds one.</summary>
+    /// <summary>The settings of the member that is to start.</summary>
     /// <exception cref="ConfigurationException">With etcd's text.</exception>
-    public async Task<WalMetadata?> PrepareAsync(CancellationToken cancellation)
+    public async Task<MemberOptions> PrepareAsync(CancellationToken cancellation)
     {
-        if (DataDirectory.HasMember(new FileDisk(), options.DataDir))
-            return null;
-        options.InitialCluster.VerifyBootstrap(options.Name, options.InitialAdvertisePeerUrls);
-        if (options.IsNewCluster)
+        WalMetadata? joins = null;
+        if (!DataDirectory.HasMember(new FileDisk(), options.DataDir))
         {
-            await RefuseSecondFoundingAsync(cancellation).ConfigureAwait(false);
-            return null;
+            if (options.DiscoverySrv.Length > 0)
+                _cluster = new DnsDiscovery(log).Find(options);
+            _cluster.VerifyBootstrap(options.Name, options.InitialAdvertisePeerUrls);
+            if (options.IsNewCluster)
+                await RefuseSecondFoundingAsync(cancellation).ConfigureAwait(false);
+            else
+                joins = await JoinAsync(cancellation).ConfigureAwait(false);
         }
-        return await JoinAsync(cancellation).ConfigureAwait(false);
+        return MemberSettings.From(options, _cluster, joins);
     }
 
-    private IReadOnlyList<EtcdUrl> OwnUrls => options.InitialCluster.Members[options.Name];
+    private IReadOnlyList<EtcdUrl> OwnUrls => _cluster.Members[options.Name];
 
-    private IEnumerable<string> OthersUrls => options.InitialCluster.Members
+    private IEnumerable<string> OthersUrls => _cluster.Members
         .Where(member => member.Key != options.Name).SelectMany(static member => member.Value).Select(static url => url.Text);
 
     /// <summary>
@@ -70,9 +74,9 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
     private void CheckMembers(RunningCluster running)
     {
         string found = string.Join(", ", running.Members.Select(static member => $"{member.Id:x}={string.Join(',', member.PeerUrls)}"));
-        if (running.Members.Count != options.InitialCluster.Members.Count)
-            throw Fatal($"error validating peerURLs: member count is unequal: the cluster {running.ClusterId:x} has {found}; --initial-cluster={options.InitialCluster}");
-        foreach (IReadOnlyList<EtcdUrl> urls in options.InitialCluster.Members.Values)
+        if (running.Members.Count != _cluster.Members.Count)
+            throw Fatal($"error validating peerURLs: member count is unequal: the cluster {running.ClusterId:x} has {found}; --initial-cluster={_cluster}");
+        foreach (IReadOnlyList<EtcdUrl> urls in _cluster.Members.Values)
         {
             if (!running.Members.Any(member => Same(member, urls)))
                 throw Fatal($"error validating peerURLs: unmatched member while checking PeerURLs ({string.Join(',', urls)}): the cluster {running.ClusterId:x} has {found}");

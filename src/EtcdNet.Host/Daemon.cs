@@ -61,13 +61,13 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
     private async Task<int> ServeAsync(ShutdownSignals signals)
     {
         LogStart();
-        WalMetadata? joins = await new Bootstrap(options, log).PrepareAsync(signals.Token).ConfigureAwait(false);
+        MemberOptions settings = await new Bootstrap(options, log).PrepareAsync(signals.Token).ConfigureAwait(false);
         var registry = new MetricsRegistry();
         var metrics = new ServerMetrics(registry);
         ProcessMetrics.Define(registry);
         AbsentMetrics.Define(registry);
         RunningMember member = RunningMember.Open(
-            MemberSettings.From(options, joins), error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
+            settings, error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
         bool stopInPeace = true;
         try
         {
@@ -77,18 +77,23 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
             await listeners.StartPeersAsync().ConfigureAwait(false);
             Task removed = WaitRemovedAsync(member);
             Task started = member.StartAsync(signals.Token);
-            Task first = await FirstAsync(started, removed, _fatal.Task, NotReadyAsync(joins, signals.Token)).ConfigureAwait(false);
-            if (first != removed && first != _fatal.Task)
+            // A member that finds no leader serves what it can after a while: its state, reads that need no leader, and errors that
+            // say what is wrong. One that has just joined has nothing to serve.
+            Task patience = Task.Delay(settings.Joins is null ? ReadyTimeout : Timeout.InfiniteTimeSpan, signals.Token);
+            Task first = await FirstAsync(started, removed, _fatal.Task, patience).ConfigureAwait(false);
+            bool early = first == patience && !signals.Token.IsCancellationRequested;
+            if (early)
             {
-                if (first == started)
-                    await started.ConfigureAwait(false);
+                _log.Warning("timed out waiting for the ready notification; clients are served although there is no leader");
                 await listeners.StartClientsAsync().ConfigureAwait(false);
-                if (first != started)
-                    first = await FirstAsync(started, removed, _fatal.Task).ConfigureAwait(false);
             }
+            if (first == patience)
+                first = await FirstAsync(started, removed, _fatal.Task).ConfigureAwait(false);
             if (first == started)
             {
                 await started.ConfigureAwait(false);
+                if (!early)
+                    await listeners.StartClientsAsync().ConfigureAwait(false);
                 LogReady();
                 SystemdNotifier.Notify(SystemdNotifier.Ready);
                 first = await FirstAsync(WaitAsync(signals.Token), removed, _fatal.Task).ConfigureAwait(false);
@@ -128,16 +133,6 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
     {
         await member.Removed.ConfigureAwait(false);
         await Task.Delay(2 * options.ElectionTimeout).ConfigureAwait(false);
-    }
-
-    /// <summary>
-    /// A member that finds no leader serves what it can after a while: its state, reads that need no leader, and errors that say
-    /// what is wrong. One that has just joined has nothing to serve.
-    /// </summary>
-    private async Task NotReadyAsync(WalMetadata? joins, CancellationToken cancellation)
-    {
-        await Task.Delay(joins is null ? ReadyTimeout : Timeout.InfiniteTimeSpan, cancellation).ConfigureAwait(false);
-        _log.Warning("timed out waiting for the ready notification; clients are served although there is no leader");
     }
 
     private static async Task WaitAsync(CancellationToken token)

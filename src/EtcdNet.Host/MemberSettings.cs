@@ -9,11 +9,12 @@ namespace EtcdNet.Host;
 internal static class MemberSettings
 {
     /// <param name="options">The options.</param>
+    /// <param name="cluster">Members of a new cluster.</param>
     /// <param name="joins">Who the member is in the cluster that it joins; null for one that goes on, or founds its cluster.</param>
-    public static MemberOptions From(EtcdOptions options, WalMetadata? joins) => new()
+    public static MemberOptions From(EtcdOptions options, InitialCluster cluster, WalMetadata? joins) => new()
     {
         Joins = joins,
-        InitialCluster = [.. options.InitialCluster.Members.Values.Select(static urls => (IReadOnlyList<string>)[.. urls.Select(static url => url.Text)])],
+        InitialCluster = [.. cluster.Members.Values.Select(static urls => (IReadOnlyList<string>)[.. urls.Select(static url => url.Text)])],
         ForceNewCluster = options.ForceNewCluster,
         StrictReconfigurationCheck = options.StrictReconfigCheck,
         Name = options.Name,
@@ -25,6 +26,9 @@ internal static class MemberSettings
         ElectionTimeout = options.ElectionTimeout,
         PreVote = options.PreVote,
         QuotaBytes = options.QuotaBackendBytes,
+        LeaseCheckpoints = options.FeatureGates.Enabled["LeaseCheckpoint"],
+        AutoCompactionPeriod = options.AutoCompaction.Period,
+        AutoCompactionRevisions = options.AutoCompaction.Revisions,
         TxnOpsMax = checked((int)options.MaxTxnOps),
         Proposals = new ProposerLimits
         {

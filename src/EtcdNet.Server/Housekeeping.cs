@@ -2,6 +2,7 @@ using System.Diagnostics;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
 using EtcdNet.StateMachine;
+using EtcdNet.StateMachine.Errors;
 using EtcdNet.Storage;
 using EtcdNet.Storage.Checkpoints;
 using EtcdNet.Storage.Faster;
@@ -35,6 +36,7 @@ internal sealed class Housekeeping : IHousekeeping
     private readonly long _collectDeadBytesMin;
     private long _logBytesAtCheckpoint;
     private bool _collecting;
+    private Defragmentation? _defragmentation;
     private Exception? _damage;
 
     /// <param name="storage">What is kept in order; its writer calls.</param>
@@ -68,7 +70,8 @@ internal sealed class Housekeeping : IHousekeeping
     public CompactionWaits Compactions { get; } = new();
 
     /// <inheritdoc/>
-    public bool HasWork => !_storage.IsPinned && (_storage.Machine.Compactor.HasWork || _collecting);
+    public bool HasWork =>
+        !_storage.IsPinned && (_storage.Machine.Compactor.HasWork || _collecting || (_defragmentation is not null && _checkpoint is null));
 
     /// <inheritdoc/>
     public TimeSpan Interval { get; } = TimeSpan.FromSeconds(1);
@@ -82,12 +85,19 @@ internal sealed class Housekeeping : IHousekeeping
         if (_checkpoint is null && IsCheckpointDue)
             BeginCheckpoint();
         // A snapshot on its way to another member needs its records.
-        return !_storage.IsPinned && (Collect() | Compact());
+        return !_storage.IsPinned && ((_defragmentation is null ? Collect() : Defragment(_defragmentation)) | Compact());
     }
+
+    /// <summary>
+    /// Applier's thread: goes through the whole store once and takes back what is dead, however little it is. Completes when
+    /// that is done; reads and writes go on meanwhile. Who asks while it goes on shares it.
+    /// </summary>
+    public Task DefragmentAsync() => (_defragmentation ??= new Defragmentation(_storage.Backend.SizeInBytes)).Done.Task;
 
     /// <inheritdoc/>
     public void Finish()
     {
+        _defragmentation?.Done.TrySetException(EtcdError.Stopped.ToException());
         _checkpoint?.Wait();
         FinishCheckpoint();
         if (_storage.Machine.ConsistentIndex == _checkpointIndex)
@@ -98,8 +108,31 @@ internal sealed class Housekeeping : IHousekeeping
     }
 
     private bool IsCheckpointDue =>
-        _storage.Log.WrittenBytes - _logBytesAtCheckpoint >= _options.CheckpointAfterBytes
-        && _storage.Machine.ConsistentIndex >= Math.Max(_recoveredIndex, _checkpointIndex + 1);
+        _storage.Log.WrittenBytes - _logBytesAtCheckpoint >= _options.CheckpointAfterBytes && HasNews;
+
+    private bool HasNews => _storage.Machine.ConsistentIndex >= Math.Max(_recoveredIndex, _checkpointIndex + 1);
+
+    // Only what is written to the files can be collected, hence a checkpoint first.
+    private bool Defragment(Defragmentation pass)
+    {
+        if (_checkpoint is not null || _storage.Machine.Compactor.IsRunning)
+            return false;
+        if (!pass.IsFlushed)
+        {
+            pass.IsFlushed = true;
+            if (HasNews)
+                BeginCheckpoint();
+            return true;
+        }
+        long scanned = _damage is null ? CollectSlice() : 0;
+        pass.BytesLeft -= scanned;
+        if (scanned > 0 && pass.BytesLeft > 0)
+            return true;
+        _log.Information("defragmented; size {Size} bytes, {InUse} in use", _storage.Backend.SizeInBytes, _storage.Backend.SizeInUseInBytes);
+        _defragmentation = null;
+        pass.Done.SetResult();
+        return true;
+    }
 
     private bool Compact()
     {
@@ -121,23 +154,23 @@ internal sealed class Housekeeping : IHousekeeping
             return false;
         long size = _storage.Backend.SizeInBytes;
         long dead = size - _storage.Backend.SizeInUseInBytes;
-        _collecting = dead >= _collectDeadBytesMin && dead >= size * CollectDeadShareMin && CollectSlice();
+        _collecting = dead >= _collectDeadBytesMin && dead >= size * CollectDeadShareMin && CollectSlice() > 0;
         return _collecting;
     }
 
     // Moving on would leave behind what cannot be read. The member goes on without collecting: whoever reads the damaged
     // record is told, everybody else is served, and the next start repairs the store or refuses.
-    private bool CollectSlice()
+    private long CollectSlice()
     {
         try
         {
-            return _storage.Backend.CollectStep(_isLive, CollectBytesPerSlice).ScannedBytes > 0;
+            return _storage.Backend.CollectStep(_isLive, CollectBytesPerSlice).ScannedBytes;
         }
         catch (Exception damage) when (damage is StoreDamagedException or BackendDamagedException)
         {
             _damage = damage;
             _log.Error("the store is damaged and takes no space back any more: {Damage:l}. The rest is served. {Advice:l}", damage.Message, DamageAdvice.Text);
-            return false;
+            return 0;
         }
     }
 
@@ -161,5 +194,14 @@ internal sealed class Housekeeping : IHousekeeping
         _log.Information(
             "checkpoint made; applied index {AppliedIndex}, revision {Revision}, log kept from {LogIndex}, took {Took}",
             result.Checkpoint.Image.AppliedIndex, result.Checkpoint.Image.Revision, result.LowestNeededIndex, result.Duration);
+    }
+
+    private sealed class Defragmentation(long bytes)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool IsFlushed { get; set; }
+
+        public long BytesLeft { get; set; } = bytes;
     }
 }

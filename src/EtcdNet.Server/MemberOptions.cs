@@ -54,6 +54,18 @@ public sealed record MemberOptions
     /// <summary>Bytes the store may take (<c>--quota-backend-bytes</c>): 0 is 2 GiB, negative is no limit.</summary>
     public long QuotaBytes { get; init; }
 
+    /// <summary>
+    /// The leader tells the others now and then how long leases still live, so that the next leader does not start over (gate
+    /// LeaseCheckpoint). The remainders are part of the state and survive restarts, whatever LeaseCheckpointPersist says.
+    /// </summary>
+    public bool LeaseCheckpoints { get; init; }
+
+    /// <summary>Span of time whose history automatic compaction keeps; 0 for none (<c>--auto-compaction-mode periodic</c>).</summary>
+    public TimeSpan AutoCompactionPeriod { get; init; }
+
+    /// <summary>Revisions that automatic compaction keeps; 0 for none (<c>--auto-compaction-mode revision</c>).</summary>
+    public long AutoCompactionRevisions { get; init; }
+
     /// <summary>Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</summary>
     public int TxnOpsMax { get; init; } = 128;
 

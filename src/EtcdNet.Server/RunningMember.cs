@@ -1,8 +1,11 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Raft;
+using EtcdNet.Server.Compaction;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Elections;
 using EtcdNet.Server.Leasing;
+using EtcdNet.Server.Locking;
 using EtcdNet.Server.Membership;
 using EtcdNet.Server.Services;
 using EtcdNet.Server.Watching;
@@ -27,6 +30,7 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly MemberCore _core;
     private readonly ConsensusThreads _threads;
     private readonly LeaseExpirer _leases;
+    private readonly AutoCompactor? _autoCompactor;
     private readonly LeaderMonitor _leaderMonitor;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -56,15 +60,16 @@ public sealed class RunningMember : IAsyncDisposable
         WatchHub = new WatchHub(storage.Machine.Store, WatchOptions());
         storage.Machine.Store.WatchSink = WatchHub;
         _leaderMonitor = new LeaderMonitor(_core.State, time, options.ElectionTimeout);
-        _leases = new LeaseExpirer(storage.Machine.Leases, _core.Proposer, _core.Reads, _core.State, time, new LeaseExpirerOptions(), log);
+        _leases = new LeaseExpirer(storage.Machine.Leases, _core.Proposer, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
         _fatal = fatal;
         MemberStore members = storage.Machine.Members;
         _leaseRouter = new LeaseRouter(_leases, _core.Reads, _core.State, () => _leaderLink, time, new LeaseServiceOptions { RequestTimeout = options.Proposals.RequestTimeout });
         var check = new ReconfigurationCheck(storage.MemberId, members, () => _core.Connections, time);
         _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
-        _leadership = new Leadership(_core, members, options.HeartbeatInterval, options.Proposals.RequestTimeout, time, log);
+        _leadership = new Leadership(_core, members, options, time, log);
         _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
         Questions = new MemberQuestions(_leaseRouter, _changes, members);
+        _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
         Services = MakeServices();
         _core.LeaderChanged = OnLeaderChanged;
         _core.NewTermApplied = OnNewTermApplied;
@@ -193,6 +198,7 @@ public sealed class RunningMember : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _versionsMonitored.ConfigureAwait(false);
+        _autoCompactor?.Dispose();
         _leases.Dispose();
         _leaderMonitor.Dispose();
         _threads.Stop();
@@ -222,12 +228,21 @@ public sealed class RunningMember : IAsyncDisposable
     private MemberServices MakeServices()
     {
         StateMachine.StateMachine machine = _storage.Machine;
+        var kv = new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax, _time);
+        var watch = new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token);
+        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, _leaseRouter, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token)
+        {
+            CheckQuota = Quota.CheckLeaseGrant,
+        };
+        var line = new WaitingLine(kv, watch, lease);
         return new MemberServices(
-            new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax),
-            new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token),
-            new LeaseService(_core.Proposer, _core.Reads, _leases, _leaseRouter, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token),
+            kv,
+            watch,
+            lease,
             new ClusterService(machine.Members, _core.Reads, Headers, _changes),
-            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, _leadership));
+            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+            new LockService(kv, Headers, line),
+            new ElectionService(Headers, line));
     }
 
     private void OnCheckpointed(TimeSpan took) => Checkpointed?.Invoke(took);

@@ -86,7 +86,10 @@ public sealed class CommandLineTests
     [InlineData("--heartbeat-interval must be >0 (set to 0ms)", "--heartbeat-interval", "0")]
     [InlineData("unrecognized feature gate: Nope", "--feature-gates", "Nope=true")]
     [InlineData("missing bool value for LeaseCheckpoint", "--feature-gates", "LeaseCheckpoint")]
-    [InlineData("feature gates not built yet in this release of EtcdNet, only their default is accepted: LeaseCheckpoint", "--feature-gates=LeaseCheckpoint=true")]
+    [InlineData("feature gates not built yet in this release of EtcdNet, only their default is accepted: PriorityRequest", "--feature-gates=PriorityRequest=true")]
+    [InlineData("cannot specify both flags: --experimental-enable-lease-checkpoint=(true|false) and --feature-gates=LeaseCheckpoint=(true|false) at the same time, please just use --feature-gates=LeaseCheckpoint=(true|false)", "--feature-gates=LeaseCheckpoint=true", "--experimental-enable-lease-checkpoint")]
+    [InlineData("error parsing CompactionRetention: time: invalid duration \"1x\"", "--auto-compaction-retention", "1x")]
+    [InlineData("--auto-compaction-retention must not be negative (-5h)", "--auto-compaction-retention=-5h")]
     [InlineData("enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint", "--feature-gates=LeaseCheckpointPersist=true")]
     [InlineData("error setting up initial cluster: empty URL given for \"a\"", "--initial-cluster", "a=")]
     [InlineData("TLS is not built yet in this release of EtcdNet (https://127.0.0.1:1)", "--listen-peer-urls", "https://127.0.0.1:1")]
@@ -205,5 +208,27 @@ public sealed class CommandLineTests
     {
         var options = Starter.Run("--listen-client-urls", "http://127.0.0.1:3, http://127.0.0.1:1,http://127.0.0.1:3", "--advertise-client-urls=http://a:1").Options;
         Assert.Equal(["http://127.0.0.1:1", "http://127.0.0.1:3"], options.ListenClientUrls.Select(url => url.Text));
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0, 0, "--auto-compaction-retention", "0")]
+    [InlineData(86_400, 0, "--auto-compaction-retention", "24")]
+    [InlineData(5_400, 0, "--auto-compaction-retention", "1h30m")]
+    [InlineData(0, 1000, "--auto-compaction-retention", "1000", "--auto-compaction-mode", "revision")]
+    [InlineData(0, 2000, "--auto-compaction-retention", "2us", "--auto-compaction-mode", "revision")]
+    public void Retention_is_time_or_revisions(int seconds, long revisions, params string[] args)
+    {
+        CompactionRetention retention = Starter.Run(args).Options.AutoCompaction;
+        Assert.Equal((TimeSpan.FromSeconds(seconds), revisions), (retention.Period, retention.Revisions));
+    }
+
+    [Fact]
+    public void Lease_checkpoints_have_a_gate_and_an_old_flag()
+    {
+        Assert.False(Starter.Run().Options.FeatureGates.Enabled["LeaseCheckpoint"]);
+        Assert.True(Starter.Run("--feature-gates=LeaseCheckpoint=true,LeaseCheckpointPersist=true").Options.FeatureGates.Enabled["LeaseCheckpointPersist"]);
+        Assert.True(Starter.Run("--experimental-enable-lease-checkpoint").Options.FeatureGates.Enabled["LeaseCheckpoint"]);
+        Assert.False(Starter.Run("--feature-gates=FastLeaseKeepAlive=false").Options.FeatureGates.Enabled["FastLeaseKeepAlive"]);
     }
 }

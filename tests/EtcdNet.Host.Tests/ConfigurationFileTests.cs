@@ -42,7 +42,7 @@ public sealed class ConfigurationFileTests
         Assert.Equal("/etc/etcd/server.key", values.Text("key-file"));
         Assert.Equal("/etc/etcd/ca.crt", values.Text("peer-trusted-ca-file"));
         Assert.Equal(
-            ["--auto-compaction-retention", "--cert-file", "--key-file", "--peer-cert-file", "--peer-key-file", "--peer-trusted-ca-file", "--trusted-ca-file"],
+            ["--cert-file", "--key-file", "--peer-cert-file", "--peer-key-file", "--peer-trusted-ca-file", "--trusted-ca-file"],
             values.NotBuilt());
 
         Assert.Equal(1, Starter.RunFile(Pigsty).Result.ExitCode);

@@ -93,7 +93,8 @@ internal static class MessageFrame
             writer.Write(segment.Span);
     }
 
-    private static void WritePrefix(PipeWriter writer, int size)
+    /// <summary>Begins a message whose bytes follow.</summary>
+    public static void WritePrefix(PipeWriter writer, int size)
     {
         FillPrefix(writer.GetSpan(PrefixSize), size);
         writer.Advance(PrefixSize);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Google.Protobuf;
 
@@ -10,11 +9,40 @@ namespace EtcdNet.Grpc.Internal;
 /// </summary>
 internal sealed class UnaryMethod<TRequest, TResponse>(
     string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TResponse>> handler)
-    : GrpcMethod(path, GrpcMethodKind.Unary, typeof(TRequest), typeof(TResponse))
+    : OneToOneMethod<TRequest, TResponse>(path, parser, handler, typeof(TResponse))
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
-    internal override Task InvokeAsync(GrpcCall call)
+    protected override Task RespondAsync(GrpcCall call, TResponse answer)
+    {
+        call.Respond(answer);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>The same, with a response that may be too large to be in memory.</summary>
+internal sealed class LargeUnaryMethod<TRequest, TResponse>(
+    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<GrpcAnswer<TResponse>>> handler)
+    : OneToOneMethod<TRequest, GrpcAnswer<TResponse>>(path, parser, handler, typeof(TResponse))
+    where TRequest : class, IMessage<TRequest>
+    where TResponse : class, IMessage<TResponse>
+{
+    protected override Task RespondAsync(GrpcCall call, GrpcAnswer<TResponse> answer)
+    {
+        if (answer.Body is { } body)
+            return call.RespondAsync(body);
+        call.Respond(answer.Message!);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>What both share: from the request to the answer or the status of its failure.</summary>
+internal abstract class OneToOneMethod<TRequest, TAnswer>(
+    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TAnswer>> handler, Type response)
+    : GrpcMethod(path, GrpcMethodKind.Unary, typeof(TRequest), response)
+    where TRequest : class, IMessage<TRequest>
+{
+    internal sealed override Task InvokeAsync(GrpcCall call)
     {
         try
         {
@@ -25,7 +53,9 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
             var running = handler(request, call);
             if (!running.IsCompletedSuccessfully)
                 return RunAsync(call, running);
-            call.Respond(running.Result);
+            var responding = RespondAsync(call, running.Result);
+            if (!responding.IsCompletedSuccessfully)
+                return AwaitAsync(call, responding);
         }
         catch (Exception error)
         {
@@ -35,11 +65,26 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
         return Task.CompletedTask;
     }
 
-    private static async Task RunAsync(GrpcCall call, ValueTask<TResponse> running)
+    /// <summary>Sends the answer and the OK status.</summary>
+    protected abstract Task RespondAsync(GrpcCall call, TAnswer answer);
+
+    private static async Task AwaitAsync(GrpcCall call, Task responding)
     {
         try
         {
-            call.Respond(await running.ConfigureAwait(false));
+            await responding.ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            call.Fail(error);
+        }
+    }
+
+    private async Task RunAsync(GrpcCall call, ValueTask<TAnswer> running)
+    {
+        try
+        {
+            await RespondAsync(call, await running.ConfigureAwait(false)).ConfigureAwait(false);
         }
         catch (Exception error)
         {
@@ -53,7 +98,7 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
         {
             var request = await SingleRequest.ReadAsync(call, parser, body).ConfigureAwait(false);
             call.ThrowIfExpired();
-            call.Respond(await handler(request, call).ConfigureAwait(false));
+            await RespondAsync(call, await handler(request, call).ConfigureAwait(false)).ConfigureAwait(false);
         }
         catch (Exception error)
         {

@@ -33,6 +33,12 @@ public sealed record EtcdOptions
     /// <summary>Further URLs for metrics and health; may be empty.</summary>
     public required IReadOnlyList<EtcdUrl> ListenMetricsUrls { get; init; }
 
+    /// <summary>DNS domain whose service records name the members of a new cluster; empty for none.</summary>
+    public required string DiscoverySrv { get; init; }
+
+    /// <summary>Suffix of the name of those records' service; may be empty.</summary>
+    public required string DiscoverySrvName { get; init; }
+
     /// <summary>Members of a new cluster; see <see cref="InitialCluster.VerifyBootstrap"/>.</summary>
     public required InitialCluster InitialCluster { get; init; }
 
@@ -83,6 +89,9 @@ public sealed record EtcdOptions
 
     /// <summary>Size of the store that raises NOSPACE, in bytes; null for no limit.</summary>
     public long? EffectiveQuotaBytes => QuotaBackendBytes switch { 0 => QuotaDefaultBytes, < 0 => null, _ => QuotaBackendBytes };
+
+    /// <summary>What automatic compaction keeps.</summary>
+    public required CompactionRetention AutoCompaction { get; init; }
 
     /// <summary>2 GiB, the quota when none is given.</summary>
     public const long QuotaDefaultBytes = 2L * 1024 * 1024 * 1024;

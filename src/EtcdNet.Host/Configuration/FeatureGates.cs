@@ -27,12 +27,24 @@ public sealed class FeatureGates
         ("TxnModeWriteWithSharedBuffer", "BETA", true),
     ];
 
+    /// <summary>Gates that do what they say, for either value.</summary>
+    private static readonly FrozenSet<string> s_built = FrozenSet.Create("LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive");
+
     /// <summary>State of every gate.</summary>
     public FrozenDictionary<string, bool> Enabled { get; }
 
+    /// <summary>Flags of etcd 3.4 and 3.5 that became gates, with their gate.</summary>
+    public static IReadOnlyList<(string Flag, string Gate)> OldFlags { get; } =
+    [
+        ("experimental-enable-lease-checkpoint", "LeaseCheckpoint"),
+        ("experimental-enable-lease-checkpoint-persist", "LeaseCheckpointPersist"),
+    ];
+
     /// <summary>Reads <c>Name=bool,…</c>. A gate named by itself outranks AllAlpha and AllBeta.</summary>
+    /// <param name="text">Value of <c>--feature-gates</c>.</param>
+    /// <param name="oldFlags">What <see cref="OldFlags"/> were set to, for those that were given.</param>
     /// <exception cref="ConfigurationException">Unknown gate, wrong value, or a combination that is not allowed or not built yet.</exception>
-    public static FeatureGates Parse(string text)
+    public static FeatureGates Parse(string text, IReadOnlyDictionary<string, bool>? oldFlags = null)
     {
         var given = new Dictionary<string, bool>(StringComparer.Ordinal);
         foreach (var part in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
@@ -43,10 +55,16 @@ public sealed class FeatureGates
             if (Known.All(gate => gate.Name != pair[0])) throw new ConfigurationException($"unrecognized feature gate: {pair[0]}");
             given[pair[0]] = on;
         }
+        foreach (var (flag, gate) in OldFlags)
+        {
+            if (oldFlags is null || !oldFlags.TryGetValue(flag, out var on)) continue;
+            if (!given.TryAdd(gate, on))
+                throw new ConfigurationException($"cannot specify both flags: --{flag}=(true|false) and --feature-gates={gate}=(true|false) at the same time, please just use --feature-gates={gate}=(true|false)");
+        }
         var enabled = Known.ToFrozenDictionary(gate => gate.Name, gate => Effective(gate, given));
         if (enabled["LeaseCheckpointPersist"] && !enabled["LeaseCheckpoint"])
             throw new ConfigurationException("enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint");
-        var notBuilt = Known.Where(gate => gate.Name is not (AllAlpha or AllBeta) && enabled[gate.Name] != gate.Default).Select(gate => gate.Name).ToArray();
+        var notBuilt = Known.Where(gate => gate.Name is not (AllAlpha or AllBeta) && !s_built.Contains(gate.Name) && enabled[gate.Name] != gate.Default).Select(gate => gate.Name).ToArray();
         if (notBuilt.Length > 0)
             throw new ConfigurationException($"feature gates not built yet in this release of EtcdNet, only their default is accepted: {string.Join(", ", notBuilt)}");
         return new FeatureGates(enabled);

@@ -25,6 +25,8 @@ public static class OptionsReader
             ListenPeerUrls = values.Urls("listen-peer-urls"),
             InitialAdvertisePeerUrls = advertisePeer,
             ListenMetricsUrls = values.Urls("listen-metrics-urls"),
+            DiscoverySrv = DiscoverySrv(values),
+            DiscoverySrvName = values.Text("discovery-srv-name"),
             InitialCluster = InitialCluster.Parse(InitialClusterText(values, name, advertisePeer)),
             IsNewCluster = values.Text("initial-cluster-state") == "new",
             ForceNewCluster = values.Bool("force-new-cluster"),
@@ -40,6 +42,7 @@ public static class OptionsReader
             GrpcKeepaliveInterval = values.Duration("grpc-keepalive-interval"),
             GrpcKeepaliveTimeout = values.Duration("grpc-keepalive-timeout"),
             QuotaBackendBytes = values.Integer("quota-backend-bytes"),
+            AutoCompaction = CompactionRetention.Parse(values.Text("auto-compaction-mode"), values.Text("auto-compaction-retention")),
             WatchProgressNotifyInterval = values.Duration("watch-progress-notify-interval"),
             WarningApplyDuration = values.Duration("warning-apply-duration"),
             WarningUnaryRequestDuration = values.Duration("warning-unary-request-duration"),
@@ -52,7 +55,9 @@ public static class OptionsReader
             LogLevel = level,
             LogFormat = values.Text("log-format") == "console" ? LogFormat.Console : LogFormat.Json,
             LogOutputs = values.List("log-outputs"),
-            FeatureGates = FeatureGates.Parse(values.Text("feature-gates")),
+            FeatureGates = FeatureGates.Parse(
+                values.Text("feature-gates"),
+                FeatureGates.OldFlags.Where(old => values.IsGiven(old.Flag)).ToDictionary(old => old.Flag, old => values.Bool(old.Flag))),
         };
     }
 
@@ -61,6 +66,14 @@ public static class OptionsReader
         values.IsGiven("initial-cluster") || name == DefaultName
             ? values.Text("initial-cluster")
             : string.Join(',', advertised.Select(url => $"{name}={url}"));
+
+    private static string DiscoverySrv(FlagValues values)
+    {
+        string domain = values.Text("discovery-srv");
+        if (domain.Length > 0 && values.IsGiven("initial-cluster"))
+            throw new ConfigurationException("multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery\", \"discovery-endpoints\" or \"discovery-srv\"");
+        return domain;
+    }
 
     private static TimeSpan Milliseconds(FlagValues values, string name) =>
         TimeSpan.FromMilliseconds(Math.Min(values.Integer(name), int.MaxValue));

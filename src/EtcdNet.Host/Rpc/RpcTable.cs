@@ -1,6 +1,8 @@
 using EtcdNet.Grpc;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Health;
+using EtcdNet.Protocol.V3electionpb;
+using EtcdNet.Protocol.V3lockpb;
 using EtcdNet.Server.Services;
 using Google.Protobuf;
 
@@ -15,7 +17,9 @@ internal sealed class RpcTable(CallGate gate)
     /// <summary>The rows for the services of one member.</summary>
     public IReadOnlyList<GrpcMethod> Build(MemberServices services) =>
     [
-        Unary("/etcdserverpb.KV/Range", RangeRequest.Parser, services.Kv.RangeAsync),
+        GrpcMethod.LargeUnary<RangeRequest, RangeResponse>("/etcdserverpb.KV/Range", RangeRequest.Parser, (request, call) => RangeAsync(services.Kv, request, call)),
+        ServerStreaming("/etcdserverpb.KV/RangeStream", RangeRequest.Parser, (RangeRequest request, IResponseStream<RangeStreamResponse> responses, CallContext call) =>
+            services.Kv.RangeStreamAsync(request, responses, call)),
         Unary("/etcdserverpb.KV/Put", PutRequest.Parser, services.Kv.PutAsync),
         Unary("/etcdserverpb.KV/DeleteRange", DeleteRangeRequest.Parser, services.Kv.DeleteRangeAsync),
         Unary("/etcdserverpb.KV/Txn", TxnRequest.Parser, services.Kv.TxnAsync),
@@ -35,15 +39,36 @@ internal sealed class RpcTable(CallGate gate)
         Unary("/etcdserverpb.Cluster/MemberList", MemberListRequest.Parser, services.Cluster.MemberListAsync),
         Unary("/etcdserverpb.Maintenance/Alarm", AlarmRequest.Parser, services.Maintenance.AlarmAsync),
         Unary("/etcdserverpb.Maintenance/Status", StatusRequest.Parser, services.Maintenance.StatusAsync),
-        Unary("/etcdserverpb.Maintenance/Defragment", DefragmentRequest.Parser, MaintenanceService.DefragmentAsync),
+        Unary("/etcdserverpb.Maintenance/Defragment", DefragmentRequest.Parser, services.Maintenance.DefragmentAsync),
         Unary("/etcdserverpb.Maintenance/Hash", HashRequest.Parser, services.Maintenance.HashAsync),
         Unary("/etcdserverpb.Maintenance/HashKV", HashKVRequest.Parser, services.Maintenance.HashKvAsync),
         Unary("/etcdserverpb.Maintenance/MoveLeader", MoveLeaderRequest.Parser, services.Maintenance.MoveLeaderAsync),
+        Unary("/etcdserverpb.Maintenance/Downgrade", DowngradeRequest.Parser, services.Maintenance.DowngradeAsync),
+        Unary("/v3lockpb.Lock/Lock", LockRequest.Parser, services.Lock.LockAsync),
+        Unary("/v3lockpb.Lock/Unlock", UnlockRequest.Parser, services.Lock.UnlockAsync),
+        Unary("/v3electionpb.Election/Campaign", CampaignRequest.Parser, services.Election.CampaignAsync),
+        Unary("/v3electionpb.Election/Proclaim", ProclaimRequest.Parser, services.Election.ProclaimAsync),
+        Unary("/v3electionpb.Election/Leader", LeaderRequest.Parser, services.Election.LeaderAsync),
+        ServerStreaming("/v3electionpb.Election/Observe", LeaderRequest.Parser, (LeaderRequest request, IResponseStream<LeaderResponse> responses, CallContext call) =>
+            services.Election.ObserveAsync(request, responses, call)),
+        Unary("/v3electionpb.Election/Resign", ResignRequest.Parser, services.Election.ResignAsync),
         Unary("/grpc.health.v1.Health/Check", HealthCheckRequest.Parser, HealthService.CheckAsync),
         Unary("/grpc.health.v1.Health/List", HealthListRequest.Parser, HealthService.ListAsync),
         ServerStreaming("/grpc.health.v1.Health/Watch", HealthCheckRequest.Parser, (HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call) =>
             HealthService.WatchAsync(request, responses, call)),
     ];
+
+    private ValueTask<GrpcAnswer<RangeResponse>> RangeAsync(KvService kv, RangeRequest request, GrpcCall call)
+    {
+        ValueTask<(RangeResponse? Message, IEncodedAnswer? Encoded)> answering = kv.AnswerRangeAsync(request, gate.Enter(call, request));
+        return answering.IsCompletedSuccessfully ? new(AnswerOf(answering.Result)) : AwaitAsync(answering);
+
+        static async ValueTask<GrpcAnswer<RangeResponse>> AwaitAsync(ValueTask<(RangeResponse?, IEncodedAnswer?)> answering) =>
+            AnswerOf(await answering.ConfigureAwait(false));
+
+        static GrpcAnswer<RangeResponse> AnswerOf((RangeResponse? Message, IEncodedAnswer? Encoded) answer) =>
+            answer.Encoded is { } encoded ? new(new EncodedBody(encoded)) : new(answer.Message!);
+    }
 
     private GrpcMethod Unary<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser, Func<TRequest, CallContext, ValueTask<TResponse>> handler)

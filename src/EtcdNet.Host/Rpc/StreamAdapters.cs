@@ -61,3 +61,13 @@ internal sealed class ResponseStream<T>(GrpcWriter<T> writer) : IResponseStream<
         public void Append(Segment next) => Next = next;
     }
 }
+
+/// <summary>A large answer of a service, for a unary gRPC call.</summary>
+internal sealed class EncodedBody(IEncodedAnswer answer) : IGrpcBody
+{
+    public long Size => answer.Size;
+
+    public bool WriteNext(IBufferWriter<byte> destination) => answer.WriteNext(destination);
+
+    public void Dispose() => answer.Dispose();
+}

@@ -8,13 +8,15 @@ using Serilog;
 namespace EtcdNet.Server.Membership;
 
 /// <summary>Hands the leadership to another member (Raft thesis §3.10): on request, before a stop, and when the disk stands still.</summary>
-internal sealed class Leadership(MemberCore core, MemberStore members, TimeSpan heartbeat, TimeSpan limit, TimeProvider time, ILogger log)
+internal sealed class Leadership(MemberCore core, MemberStore members, MemberOptions options, TimeProvider time, ILogger log)
 {
     private readonly ILogger _log = log.ForContext<Leadership>();
 
     /// <summary>Hands over to a certain member; returns when it leads.</summary>
     /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee; TimeoutLeaderTransfer when it does not come to lead.</exception>
-    public async ValueTask MoveAsync(ulong target, CancellationToken cancellation)
+    public ValueTask MoveAsync(ulong target, CancellationToken cancellation) => MoveAsync(target, options.Proposals.RequestTimeout, cancellation);
+
+    private async ValueTask MoveAsync(ulong target, TimeSpan limit, CancellationToken cancellation)
     {
         if (!core.State.IsLeader)
             throw EtcdError.NotLeader.ToException();
@@ -26,7 +28,7 @@ internal sealed class Leadership(MemberCore core, MemberStore members, TimeSpan 
         {
             if (time.GetElapsedTime(started) >= limit)
                 throw EtcdError.TimeoutLeaderTransfer.ToException();
-            await Task.Delay(heartbeat / 4, time, cancellation).ConfigureAwait(false);
+            await Task.Delay(options.HeartbeatInterval / 4, time, cancellation).ConfigureAwait(false);
         }
         _log.Information("leadership transferred to {Target:x}; took {Took}", target, time.GetElapsedTime(started));
     }
@@ -38,7 +40,7 @@ internal sealed class Leadership(MemberCore core, MemberStore members, TimeSpan 
         {
             RaftStatus status = await core.Loop.InspectAsync(static node => node.Status, cancellation).ConfigureAwait(false);
             if (Successor(status) is { } target)
-                await MoveAsync(target, cancellation).ConfigureAwait(false);
+                await MoveAsync(target, 2 * options.ElectionTimeout, cancellation).ConfigureAwait(false);
         }
         catch (Exception error) when (error is EtcdException or OperationCanceledException)
         {

@@ -17,6 +17,12 @@ public sealed class KvService
     // saves a registration per request.
     private static readonly CancellationToken NotCancelled = CancellationToken.None;
 
+    // Few pairs are cheaper as messages, and bounded: a pair is no larger than a request.
+    private const int PairsInMessageMax = 32;
+
+    // Half a megabyte, then others get their turn on the thread.
+    private const int SlicesPerTurn = 16;
+
     private readonly MvccStore _store;
     private readonly TxnApplier _txns;
     private readonly IProposer _proposer;
@@ -25,6 +31,7 @@ public sealed class KvService
     private readonly QuotaGuard _quota;
     private readonly CompactionWaits _compactions;
     private readonly int _txnOpsMax;
+    private readonly TimeProvider _time;
 
     /// <param name="machine">What is read.</param>
     /// <param name="proposer">Where writes go.</param>
@@ -33,9 +40,10 @@ public sealed class KvService
     /// <param name="quota">Refuses writes before the store is full.</param>
     /// <param name="compactions">Tells when a compaction has given its space back.</param>
     /// <param name="txnOpsMax">Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</param>
+    /// <param name="time">Clock of the limits of long reads.</param>
     internal KvService(
         StateMachine.StateMachine machine, IProposer proposer, IReadIndexGate reads, HeaderSource headers, QuotaGuard quota,
-        CompactionWaits compactions, int txnOpsMax)
+        CompactionWaits compactions, int txnOpsMax, TimeProvider time)
     {
         _store = machine.Store;
         _txns = machine.Txns;
@@ -45,6 +53,7 @@ public sealed class KvService
         _quota = quota;
         _compactions = compactions;
         _txnOpsMax = txnOpsMax;
+        _time = time;
     }
 
     /// <summary>Reads one key or a range.</summary>
@@ -63,6 +72,42 @@ public sealed class KvService
             context.ReadConfirmed();
             return ReadRange(range);
         }
+    }
+
+    /// <summary>
+    /// As <see cref="RangeAsync"/>, for transports that can send an answer while it is made: a range of many keys comes as
+    /// <see cref="IEncodedAnswer"/> and never is in memory, anything else as a message. Ranges that are sorted by value are messages.
+    /// </summary>
+    /// <exception cref="EtcdException">As <see cref="RangeAsync"/>.</exception>
+    public ValueTask<(RangeResponse? Message, IEncodedAnswer? Encoded)> AnswerRangeAsync(RangeRequest request, CallContext call)
+    {
+        RequestChecks.Check(request);
+        ValueTask confirmed = request.Serializable ? ValueTask.CompletedTask : _reads.WaitAsync(call.Cancellation);
+        return confirmed.IsCompletedSuccessfully && !IsLarge(request)
+            ? new((ReadRange(request), null))
+            : AfterConfirmation(confirmed, request, call);
+
+        async ValueTask<(RangeResponse?, IEncodedAnswer?)> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
+        {
+            await wait.ConfigureAwait(false);
+            if (!range.Serializable)
+                context.ReadConfirmed();
+            return IsLarge(range) ? (null, await EncodeAsync(range, context.Cancellation).ConfigureAwait(false)) : (ReadRange(range), null);
+        }
+    }
+
+    /// <summary>A range in as many messages as it takes (etcd 3.7), all read at one revision.</summary>
+    /// <exception cref="EtcdException">As <see cref="RangeAsync"/>; Unimplemented for sort orders and revision filters.</exception>
+    public async Task RangeStreamAsync(RangeRequest request, IResponseStream<RangeStreamResponse> responses, CallContext call)
+    {
+        RequestChecks.Check(request);
+        RangeStreamer.Check(request);
+        if (!request.Serializable)
+            await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
+        if (request.CountOnly)
+            await responses.WriteAsync(new RangeStreamResponse { RangeResponse = ReadRange(request) }, call.Cancellation).ConfigureAwait(false);
+        else
+            await RangeStreamer.RunAsync(_store, _headers, _time, request, responses, call).ConfigureAwait(false);
     }
 
     /// <summary>Writes one key.</summary>
@@ -130,6 +175,34 @@ public sealed class KvService
         response.Header.Revision = _store.CurrentRevision;
         _headers.Complete(response.Header);
         return response;
+    }
+
+    private bool IsLarge(RangeRequest request) =>
+        !request.CountOnly && !request.RangeEnd.IsEmpty && request.Limit is <= 0 or > PairsInMessageMax
+        && request.SortTarget != RangeRequest.Types.SortTarget.Value
+        && (request.Revision > 0 || _store.CountNow(request) > PairsInMessageMax);
+
+    private async ValueTask<IEncodedAnswer> EncodeAsync(RangeRequest request, CancellationToken cancellation)
+    {
+        PinnedRange range = _store.OpenRange(request);
+        var answer = new RangeAnswer(range, _headers.Header(range.CurrentRevision), _time);
+        try
+        {
+            for (int slice = 1; answer.MeasureNext(); slice++)
+            {
+                if (slice % SlicesPerTurn != 0)
+                    continue;
+                cancellation.ThrowIfCancellationRequested();
+                await Task.Yield();
+            }
+            answer.Measured();
+            return answer;
+        }
+        catch
+        {
+            answer.Dispose();
+            throw;
+        }
     }
 
     private RangeResponse ReadRange(RangeRequest request)

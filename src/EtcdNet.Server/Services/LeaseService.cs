@@ -24,10 +24,14 @@ public sealed class LeaseService(
     IProposer proposer, IReadIndexGate readIndex, LeaseExpirer expirer, LeaseRouter router, IHistory history,
     IHeaderSource headers, LeaderMonitor leader, ILeaseGuard? guard, CancellationToken stopping)
 {
+    /// <summary>Asked before a lease is proposed; throws NoSpace when there is no room for another one.</summary>
+    internal Action? CheckQuota { get; init; }
+
     /// <summary>Makes a lease. Id 0: the server picks a positive one. A TTL below the minimum is raised.</summary>
-    /// <exception cref="EtcdException">LeaseExist, LeaseTTLTooLarge, or what proposals throw.</exception>
+    /// <exception cref="EtcdException">LeaseExist, LeaseTTLTooLarge, NoSpace, or what proposals throw.</exception>
     public async ValueTask<LeaseGrantResponse> LeaseGrantAsync(LeaseGrantRequest request, CallContext context)
     {
+        CheckQuota?.Invoke();
         while (true)
         {
             long id = request.ID == 0 ? PickId() : request.ID;

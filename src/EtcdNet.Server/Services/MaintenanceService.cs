@@ -20,10 +20,12 @@ public sealed class MaintenanceService
     private readonly QuotaGuard _quota;
     private readonly Func<Action, bool> _runOnApplier;
     private readonly Leadership _leadership;
+    private readonly Func<Task> _defragment;
+    private readonly DowngradeJob _downgrade;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Leadership leadership)
+        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership)
     {
         _leadership = leadership;
         _machine = machine;
@@ -34,6 +36,8 @@ public sealed class MaintenanceService
         _headers = headers;
         _quota = quota;
         _runOnApplier = runOnApplier;
+        _defragment = defragment;
+        _downgrade = new DowngradeJob(machine.Members, proposer, reads);
     }
 
     /// <summary>The state of the answering member, without asking anybody else.</summary>
@@ -53,12 +57,12 @@ public sealed class MaintenanceService
             RaftTerm = status.Term,
             RaftAppliedIndex = status.AppliedIndex,
             IsLearner = status.IsLearner,
-            DowngradeInfo = new DowngradeInfo(),
+            DowngradeInfo = _downgrade.Info,
         };
         if (status.Leader == 0)
             response.Errors.Add(EtcdError.NoLeader.Message);
         foreach (AlarmMember alarm in _machine.Alarms.Get(AlarmType.None))
-            response.Errors.Add($"memberID:{alarm.MemberID} alarm:{AlarmName(alarm.Alarm)} ");
+            response.Errors.Add($"{(alarm.MemberID == 0 ? "" : $"memberID:{alarm.MemberID} ")}alarm:{AlarmName(alarm.Alarm)} ");
         return new(response);
     }
 
@@ -100,10 +104,28 @@ public sealed class MaintenanceService
     }
 
     /// <summary>
-    /// Space is given back all the time, in slices, while reads and writes go on; there is nothing to wait for (the
-    /// answer has no header, like etcd's).
+    /// Takes back all dead space of this member while reads and writes go on, and answers when that is done (without a
+    /// header, like etcd). It happens by itself as well when there is enough to gain.
     /// </summary>
-    public static ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call) => new(new DefragmentResponse());
+    public async ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call)
+    {
+        var started = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!_runOnApplier(() => started.SetResult(_defragment())))
+            throw EtcdError.Stopped.ToException();
+        Task done = await started.Task.WaitAsync(call.Cancellation).ConfigureAwait(false);
+        await done.WaitAsync(call.Cancellation).ConfigureAwait(false);
+        return new DefragmentResponse();
+    }
+
+    /// <summary>Asks whether members of the release before may join, allows it, or takes that back.</summary>
+    /// <exception cref="EtcdException">
+    /// WrongDowngradeVersionFormat, InvalidDowngradeTargetVersion, DowngradeInProcess, NoInflightDowngrade, ClusterVersionUnavailable.
+    /// </exception>
+    public async ValueTask<DowngradeResponse> DowngradeAsync(DowngradeRequest request, CallContext call)
+    {
+        string version = await _downgrade.RunAsync(request, call.Cancellation).ConfigureAwait(false);
+        return new DowngradeResponse { Header = _headers.Header(_machine.Store.CurrentRevision), Version = version };
+    }
 
     /// <summary>Hands the leadership over; answers when the other member leads (without a header, like etcd).</summary>
     /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee, TimeoutLeaderTransfer.</exception>

@@ -1,3 +1,6 @@
+using EtcdNet.Server.Elections;
+using EtcdNet.Server.Locking;
+
 namespace EtcdNet.Server.Services;
 
 /// <summary>The API of one member.</summary>
@@ -6,5 +9,7 @@ namespace EtcdNet.Server.Services;
 /// <param name="Lease">etcdserverpb.Lease.</param>
 /// <param name="Cluster">etcdserverpb.Cluster.</param>
 /// <param name="Maintenance">etcdserverpb.Maintenance.</param>
+/// <param name="Lock">v3lockpb.Lock.</param>
+/// <param name="Election">v3electionpb.Election.</param>
 public sealed record MemberServices(
-    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance);
+    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance, LockService Lock, ElectionService Election);

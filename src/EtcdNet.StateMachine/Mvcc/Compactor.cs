@@ -45,7 +45,10 @@ public sealed class Compactor
     internal long PassBytes => IsRunning ? _passBytes : 0;
 
     /// <summary>There is something to do. Any thread may ask; exact on the applier's.</summary>
-    public bool HasWork => IsRunning || _store.CompactRevision > FinishedRevision;
+    public bool HasWork => IsRunning || CanStart;
+
+    // Who reads below the target goes on first. Whoever pins from now on sees the compaction.
+    private bool CanStart => _store.CompactRevision > FinishedRevision && _store.Pins.Oldest >= _store.CompactRevision;
 
     /// <summary>Records released since the start.</summary>
     public long ReleasedTotal { get; private set; }
@@ -83,7 +86,7 @@ public sealed class Compactor
 
     private bool TryStart()
     {
-        if (_store.CompactRevision <= FinishedRevision)
+        if (!CanStart)
             return false;
         _store.IsPruning = true;
         _target = _store.CompactRevision;

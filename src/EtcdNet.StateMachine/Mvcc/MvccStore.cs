@@ -63,6 +63,9 @@ public sealed partial class MvccStore : IHistory
     /// <summary>Bytes of keys and values put since the start.</summary>
     public long PutBytesTotal { get; internal set; }
 
+    /// <summary>Long reads, which the compactor waits for.</summary>
+    public ReadPins Pins { get; } = new();
+
     internal LeaseStore Leases { get; }
 
     internal KeyIndex Index { get; } = new();
@@ -104,6 +107,21 @@ public sealed partial class MvccStore : IHistory
         }
         ThrowIfCompacted(revision);
         return response;
+    }
+
+    /// <summary>Opens a range to be read piece by piece on the newest state; any order but that of the values. Any thread.</summary>
+    /// <exception cref="EtcdException">FutureRev, Compacted.</exception>
+    public PinnedRange OpenRange(RangeRequest request)
+    {
+        CountRange();
+        return new PinnedRange(this, _records, request);
+    }
+
+    /// <summary>Keys that exist in a range now; cheap.</summary>
+    public long CountNow(RangeRequest request)
+    {
+        ReadView view = View;
+        return IndexReader.Count(view.Root, KeyRange.Of(request.Key.Memory, request.RangeEnd.Memory), view.CurrentRevision);
     }
 
     /// <summary>A compaction passed the view: reads of "now" on it cannot be trusted any more.</summary>

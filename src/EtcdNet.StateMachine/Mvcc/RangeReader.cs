@@ -66,9 +66,29 @@ internal sealed class RangeReader(RecordReader records)
     /// <summary>The keys of a range that exist at a revision, in byte order, at most so many.</summary>
     public static List<Found> Collect(IndexNode root, in KeyRange range, long revision, long most = long.MaxValue)
     {
-        var collector = new Collector(revision, most);
+        var found = new List<Found>();
+        Collect(root, range, revision, most, found);
+        return found;
+    }
+
+    /// <summary>The same, into an empty list of the caller's.</summary>
+    public static void Collect(IndexNode root, in KeyRange range, long revision, long most, List<Found> found)
+    {
+        var collector = new Collector(revision, most, found);
         IndexReader.Visit(root, range, ref collector);
-        return collector.Found;
+    }
+
+    /// <summary>The pairs of the answer are the first ones of the range, in the order of their keys.</summary>
+    public static bool IsInKeyOrder(RangeRequest request) => !HasFilter(request) && !HasOwnOrder(request);
+
+    /// <summary>What passes the filters of a request, in its order, which must not be that of the values.</summary>
+    public static List<Found> Order(RangeRequest request, IndexNode root, in KeyRange range, long revision)
+    {
+        Invariant.Check(request.SortTarget != SortTarget.Value);
+        List<Found> found = Collect(root, range, revision);
+        if (HasFilter(request))
+            found.RemoveAll(entry => !Passes(request, entry.Version));
+        return HasOwnOrder(request) ? [.. Sort(found, request.SortTarget, request.SortOrder == SortOrder.Descend)] : found;
     }
 
     /// <summary>The pair of a key found.</summary>
@@ -137,15 +157,13 @@ internal sealed class RangeReader(RecordReader records)
         && (request.MinCreateRevision == 0 || version.Create >= request.MinCreateRevision)
         && (request.MaxCreateRevision == 0 || version.Create <= request.MaxCreateRevision);
 
-    private readonly struct Collector(long revision, long most) : IKeyVisitor
+    private readonly struct Collector(long revision, long most, List<Found> found) : IKeyVisitor
     {
-        public List<Found> Found { get; } = [];
-
         public bool Visit(KeyHistory item)
         {
             if (item.TryGet(revision, out KeyVersion version) && !version.IsTombstone)
-                Found.Add(new Found(item, version));
-            return Found.Count < most;
+                found.Add(new Found(item, version));
+            return found.Count < most;
         }
     }
 }

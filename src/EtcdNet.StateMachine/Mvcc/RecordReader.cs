@@ -55,6 +55,9 @@ internal sealed class RecordReader(IBackend backend)
             throw new BackendDamagedException(revision, "put and tombstone are confused");
     }
 
+    /// <summary>Appends a stored record, which is a marshalled KeyValue, after the same checks as <see cref="Read"/>; the buffer must be empty.</summary>
+    public void Verify(KeyHistory item, in KeyVersion version, ArrayBufferWriter<byte> buffer) => ReadFields(item, version, buffer);
+
     private RecordFields ReadFields(KeyHistory item, in KeyVersion version, ArrayBufferWriter<byte> buffer)
     {
         ReadBytes(version.Revision, tombstone: false, buffer);

@@ -1,5 +1,7 @@
 using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Protocol.V3electionpb;
+using EtcdNet.Protocol.V3lockpb;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
 using Google.Protobuf;
@@ -14,7 +16,8 @@ namespace EtcdNet.Conformance.Semantics;
 internal sealed class ScriptRunner(ServerProcess server) : IDisposable
 {
     private static readonly Dictionary<string, MethodDescriptor> _methods =
-        RpcReflection.Descriptor.Services.SelectMany(s => s.Methods).ToDictionary(m => m.Name);
+        new[] { RpcReflection.Descriptor, V3LockReflection.Descriptor, V3ElectionReflection.Descriptor }
+            .SelectMany(file => file.Services).SelectMany(s => s.Methods).ToDictionary(m => m.Name);
 
     private readonly GrpcTestClient _client = new(server.ClientUrl);
     private readonly Dictionary<string, (MethodDescriptor Method, GrpcByteStream Stream)> _streams = [];
