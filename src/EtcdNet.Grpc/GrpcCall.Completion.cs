@@ -86,7 +86,7 @@ public sealed partial class GrpcCall
             return;
         _completed = true;
         WriteStatus(code, message);
-        _host.Observer?.CallHandled(Method, code, Stopwatch.GetElapsedTime(_startedAt));
+        _host.Observer?.CallHandled(Method, code, Stopwatch.GetElapsedTime(_startedAt), State);
     }
 
     /// <summary>Sets a status without a known method: no observer hears of it.</summary>

@@ -70,6 +70,9 @@ public sealed partial class GrpcCall
     /// <summary>The client's TLS certificate, or null (no TLS, or none sent).</summary>
     public X509Certificate2? ClientCertificate => Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
 
+    /// <summary>Free for the handler; the observer is given it when the call has ended. Null at the beginning.</summary>
+    public object? State { get; set; }
+
     internal HostState Host => _host;
 
     /// <summary>The connection's own state; null only for connections that no listener of ours made.</summary>
@@ -127,6 +130,7 @@ public sealed partial class GrpcCall
         _completed = false;
         _bodyBegun = false;
         Deadline = null;
+        State = null;
         RequestIsGzip = false;
         return reusable;
     }

@@ -1,5 +1,7 @@
+using System.Reflection;
 using EtcdNet.Grpc.Internal;
 using Google.Protobuf;
+using Google.Protobuf.Reflection;
 
 namespace EtcdNet.Grpc;
 
@@ -24,7 +26,7 @@ public enum GrpcMethodKind
 /// </summary>
 public abstract class GrpcMethod
 {
-    private protected GrpcMethod(string path, GrpcMethodKind kind)
+    private protected GrpcMethod(string path, GrpcMethodKind kind, Type request, Type response)
     {
         ArgumentNullException.ThrowIfNull(path);
         int slash = path.LastIndexOf('/');
@@ -34,6 +36,8 @@ public abstract class GrpcMethod
         Service = path[1..slash];
         Name = path[(slash + 1)..];
         Kind = kind;
+        Request = DescriptorOf(request);
+        Response = DescriptorOf(response);
     }
 
     /// <summary>The path, <c>/etcdserverpb.KV/Put</c>.</summary>
@@ -47,6 +51,12 @@ public abstract class GrpcMethod
 
     /// <summary>The call kind.</summary>
     public GrpcMethodKind Kind { get; }
+
+    /// <summary>The type of the request messages.</summary>
+    public MessageDescriptor Request { get; }
+
+    /// <summary>The type of the response messages.</summary>
+    public MessageDescriptor Response { get; }
 
     /// <summary>Free for the owner of the table, for example the counters of this method. Set before the host starts.</summary>
     public object? Tag { get; set; }
@@ -98,4 +108,8 @@ public abstract class GrpcMethod
 
     /// <summary>Runs one call to its end. Never throws and never faults.</summary>
     internal abstract Task InvokeAsync(GrpcCall call);
+
+    /// <summary>Generated message types carry it in a static property.</summary>
+    private static MessageDescriptor DescriptorOf(Type message) =>
+        (MessageDescriptor)message.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!;
 }

@@ -30,6 +30,10 @@ public interface IGrpcObserver
     /// <param name="method">The method called.</param>
     /// <param name="code">The final status, also when the client was gone and never saw it.</param>
     /// <param name="elapsed">Time since the call began.</param>
+    /// <param name="state">What the handler left in <see cref="GrpcCall.State"/>; the call is still there.</param>
+    void CallHandled(GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed, object? state) => CallHandled(method, code, elapsed);
+
+    /// <summary>The same, for those who leave nothing there.</summary>
     void CallHandled(GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed)
     {
     }

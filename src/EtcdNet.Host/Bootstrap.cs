@@ -15,7 +15,8 @@ namespace EtcdNet.Host;
 /// </summary>
 internal sealed class Bootstrap(EtcdOptions options, ILogger log)
 {
-    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FounderPatience = TimeSpan.FromSeconds(3);
 
     private readonly ILogger _log = log.ForContext<Bootstrap>();
     private InitialCluster _cluster = options.InitialCluster;
@@ -50,37 +51,41 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
     private async Task RefuseSecondFoundingAsync(CancellationToken cancellation)
     {
         ulong self = MemberIds.OfMember(OwnUrls.Select(static url => url.Text), options.InitialClusterToken);
-        if (await AskAsync(LogLevelOfSilence.Debug, cancellation).ConfigureAwait(false) is { } running
-            && running.Members.FirstOrDefault(member => member.Id == self) is { } known && HasStarted(known))
-        {
+        RefuseIfStarted(self, await AskAsync(FounderPatience, LogLevelOfSilence.Debug, cancellation).ConfigureAwait(false));
+    }
+
+    private void RefuseIfStarted(ulong self, IReadOnlyList<RunningCluster> answers)
+    {
+        if (answers.SelectMany(static cluster => cluster.Members).Any(member => member.Id == self && HasStarted(member)))
             throw Fatal($"member {self:x} has already been bootstrapped; its data is not in {options.DataDir}: remove the member from the cluster and add it again (etcdctl member remove, member add)");
-        }
     }
 
     private async Task<WalMetadata> JoinAsync(CancellationToken cancellation)
     {
-        RunningCluster running = await AskAsync(LogLevelOfSilence.Warning, cancellation).ConfigureAwait(false)
-            ?? throw Fatal("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs");
-        CheckMembers(running);
+        IReadOnlyList<RunningCluster> answers = await AskAsync(JoinPatience, LogLevelOfSilence.Warning, cancellation).ConfigureAwait(false);
+        if (answers.Count == 0)
+            throw Fatal("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs");
+        // One that lags behind does not know this member yet.
+        RunningCluster running = answers.FirstOrDefault(cluster => Misfit(cluster) is null) ?? throw Fatal(Misfit(answers[0])!);
         CheckVersions(running);
         Member self = running.Members.First(member => Same(member, OwnUrls));
-        if (HasStarted(self))
-            throw Fatal($"member {self.Id:x} has already been bootstrapped; its data is not in {options.DataDir}: remove the member from the cluster and add it again (etcdctl member remove, member add)");
+        RefuseIfStarted(self.Id, answers);
         _log.ForContext("cluster-id", $"{running.ClusterId:x}").ForContext("local-member-id", $"{self.Id:x}").Information("joining an existing cluster");
         return new WalMetadata(self.Id, running.ClusterId);
     }
 
     /// <summary>The flags must describe the cluster as it is, or this member would not find its way in it.</summary>
-    private void CheckMembers(RunningCluster running)
+    private string? Misfit(RunningCluster running)
     {
         string found = string.Join(", ", running.Members.Select(static member => $"{member.Id:x}={string.Join(',', member.PeerUrls)}"));
         if (running.Members.Count != _cluster.Members.Count)
-            throw Fatal($"error validating peerURLs: member count is unequal: the cluster {running.ClusterId:x} has {found}; --initial-cluster={_cluster}");
+            return $"error validating peerURLs: member count is unequal: the cluster {running.ClusterId:x} has {found}; --initial-cluster={_cluster}";
         foreach (IReadOnlyList<EtcdUrl> urls in _cluster.Members.Values)
         {
             if (!running.Members.Any(member => Same(member, urls)))
-                throw Fatal($"error validating peerURLs: unmatched member while checking PeerURLs ({string.Join(',', urls)}): the cluster {running.ClusterId:x} has {found}");
+                return $"error validating peerURLs: unmatched member while checking PeerURLs ({string.Join(',', urls)}): the cluster {running.ClusterId:x} has {found}";
         }
+        return null;
     }
 
     private static void CheckVersions(RunningCluster running)
@@ -89,9 +94,9 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
             throw Fatal($"incompatible with current running cluster: its version is {running.ClusterVersion}, this release can take part up to {EtcdVersion.Cluster}");
     }
 
-    private async Task<RunningCluster?> AskAsync(LogLevelOfSilence level, CancellationToken cancellation)
+    private async Task<IReadOnlyList<RunningCluster>> AskAsync(TimeSpan patience, LogLevelOfSilence level, CancellationToken cancellation)
     {
-        using var inquiry = new ClusterInquiry(AnswerTimeout);
+        using var inquiry = new ClusterInquiry(patience);
         return await inquiry.AskAsync(OthersUrls, Note, cancellation).ConfigureAwait(false);
 
         void Note(string url, string reason)

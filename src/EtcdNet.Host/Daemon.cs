@@ -65,6 +65,7 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
         var registry = new MetricsRegistry();
         var metrics = new ServerMetrics(registry);
         ProcessMetrics.Define(registry);
+        AbsentMetrics.Define(registry);
         RunningMember member = RunningMember.Open(
             settings, error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
         bool stopInPeace = true;
@@ -78,16 +79,20 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
             Task started = member.StartAsync(signals.Token);
             // A member that finds no leader serves what it can after a while: its state, reads that need no leader, and errors that
             // say what is wrong. One that has just joined has nothing to serve.
-            Task patience = Task.Delay(settings.Joins is null ? ReadyTimeout : Timeout.InfiniteTimeSpan, signals.Token);
+            Task patience = Task.Delay(ReadyTimeout, signals.Token);
             Task first = await FirstAsync(started, removed, _fatal.Task, patience).ConfigureAwait(false);
-            bool early = first == patience && !signals.Token.IsCancellationRequested;
+            bool early = first == patience && settings.Joins is null && !signals.Token.IsCancellationRequested;
             if (early)
             {
                 _log.Warning("timed out waiting for the ready notification; clients are served although there is no leader");
                 await listeners.StartClientsAsync().ConfigureAwait(false);
             }
             if (first == patience)
+            {
+                // systemd would end a start that takes long, and begin it again, for ever.
+                SystemdNotifier.Notify(SystemdNotifier.Ready);
                 first = await FirstAsync(started, removed, _fatal.Task).ConfigureAwait(false);
+            }
             if (first == started)
             {
                 await started.ConfigureAwait(false);
@@ -106,8 +111,8 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
                 return 0;
             }
             _log.ForContext("signal", signals.Received).Information("received signal; shutting down");
-            await member.LeaveLeadershipAsync(CancellationToken.None).ConfigureAwait(false);
-            return 0;
+            Task leave = member.LeaveLeadershipAsync(CancellationToken.None);
+            return await FirstAsync(leave, _fatal.Task).ConfigureAwait(false) == leave ? 0 : await FailAsync().ConfigureAwait(false);
         }
         finally
         {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using EtcdNet.Grpc;
 using EtcdNet.Host.Configuration;
+using EtcdNet.Host.Gateway;
 using EtcdNet.Host.Http;
 using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
@@ -36,12 +37,15 @@ internal sealed class Listeners : IAsyncDisposable
         var http = new HttpEndpoints(
             new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
+        if (options.EnableGrpcGateway)
+            http.Add(new JsonGateway(methods));
         _peers = new PeerNetwork(options, member, http.VersionJson, registry, log);
         int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);
-        GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, options.WarningUnaryRequestDuration, log), frameworkLog);
+        var slow = new SlowCalls(options.WarningApplyDuration, options.WarningUnaryRequestDuration, metrics.Consensus.SlowReads, log);
+        GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, slow, log), frameworkLog);
 
-        _clients.Add(new GrpcHost(client, Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp), methods, http.HandleClientAsync));
+        _clients.Add(new GrpcHost(client, ClientEndpoints(options), methods, http.HandleClientAsync));
         AddHttp(options.ListenPeerUrls, _peers.HandleAsync, connections / 8, frameworkLog);
         AddHttp(options.ListenMetricsUrls, http.HandleMetricsAsync, connections / 8, frameworkLog);
     }
@@ -99,6 +103,11 @@ internal sealed class Listeners : IAsyncDisposable
         if (urls.Count > 0)
             _others.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
     }
+
+    /// <summary>One host for both, so that the gateway's calls are calls of the same table.</summary>
+    private static IEnumerable<GrpcEndpoint> ClientEndpoints(EtcdOptions options) => options.ListenClientHttpUrls.Count == 0
+        ? Endpoints(options.ListenClientUrls, GrpcEndpointServes.GrpcAndHttp)
+        : [.. Endpoints(options.ListenClientUrls, GrpcEndpointServes.Grpc), .. Endpoints(options.ListenClientHttpUrls, GrpcEndpointServes.Http)];
 
     private static IEnumerable<GrpcEndpoint> Endpoints(IEnumerable<EtcdUrl> urls, GrpcEndpointServes serves) =>
         urls.Select(url => new GrpcEndpoint { Address = AddressOf(url), Serves = serves });

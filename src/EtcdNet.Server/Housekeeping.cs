@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
 using EtcdNet.StateMachine;
@@ -61,6 +62,9 @@ internal sealed class Housekeeping : IHousekeeping
         long quota = options.QuotaBytes == 0 ? QuotaGuard.DefaultBytes : options.QuotaBytes;
         _collectDeadBytesMin = quota < 0 ? options.CollectDeadBytesMin : Math.Min(options.CollectDeadBytesMin, quota / 8);
     }
+
+    /// <summary>Told how long each slice of a compaction held up the applier, and whether it was the last one.</summary>
+    public Action<TimeSpan, bool> Compacted { get; set; } = static (_, _) => { };
 
     /// <summary>Clients that wait for a physical compaction.</summary>
     public CompactionWaits Compactions { get; } = new();
@@ -134,7 +138,9 @@ internal sealed class Housekeeping : IHousekeeping
     {
         if (!_storage.Machine.Compactor.HasWork)
             return false;
-        _storage.Machine.Compactor.Step(CompactionRecordsPerSlice);
+        long started = Stopwatch.GetTimestamp();
+        bool more = _storage.Machine.Compactor.Step(CompactionRecordsPerSlice);
+        Compacted(Stopwatch.GetElapsedTime(started), !more);
         Compactions.Finished(_storage.Machine.Compactor.FinishedRevision);
         return true;
     }

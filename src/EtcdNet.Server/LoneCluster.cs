@@ -26,10 +26,10 @@ internal static class LoneCluster
         ulong index = Math.Max(store.Wal.LastIndex, machine.ConsistentIndex);
         ulong term = Math.Max(before.Term, machine.ConsistentTerm);
         var entries = new List<Entry>();
-        foreach (ulong other in voters.Concat(learners).Where(id => id != self))
-            Add(new ConfChange { Type = ConfChangeType.RemoveNode, NodeId = other });
         if (learners.Contains(self))
             Add(new ConfChange { Type = ConfChangeType.AddNode, NodeId = self, Context = MemberJson.WriteContext(new Member { Id = self, PeerUrls = options.PeerUrls }, isPromote: true) });
+        foreach (ulong other in voters.Concat(learners).Where(id => id != self))
+            Add(new ConfChange { Type = ConfChangeType.RemoveNode, NodeId = other });
         var state = before with { Term = term, Commit = index };
         store.Wal.Save(state, entries);
         log.ForContext("local-member-id", $"{self:x}").Warning("forcing a new cluster of this member alone; {Removed} members are removed", entries.Count);

@@ -117,6 +117,16 @@ public sealed class RunningMember : IAsyncDisposable
 
     internal long SlowApplies => _core.Applier.SlowApplies;
 
+    /// <summary>Told of every request that is applied; before <see cref="StartAsync"/>.</summary>
+    internal IApplyObserver? ApplyObserver
+    {
+        set => _core.Applier.Observer = value;
+    }
+
+    internal TimeSpan SlowApply => _options.SlowApply;
+
+    internal ILogger Log => _log;
+
     internal LeaseExpirer Leases => _leases;
 
     internal HeaderSource Headers { get; }
@@ -230,7 +240,8 @@ public sealed class RunningMember : IAsyncDisposable
             watch,
             lease,
             new ClusterService(machine.Members, _core.Reads, Headers, _changes),
-            new MaintenanceService(machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+            new MaintenanceService(
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
             new LockService(kv, Headers, line),
             new ElectionService(Headers, line));
     }

@@ -17,6 +17,8 @@ internal sealed class GrpcApplication(
 {
     private const string GrpcContentType = "application/grpc";
 
+    private readonly GrpcLoopback _loopback = new(host);
+
     public GrpcCall CreateContext(IFeatureCollection contextFeatures)
     {
         GrpcCall call;
@@ -145,6 +147,7 @@ internal sealed class GrpcApplication(
             return Task.CompletedTask;
         }
 
+        call.Features.Set(_loopback);
         return fallback(new DefaultHttpContext(call.Features) { ServiceScopeFactory = scopes });
     }
 }

@@ -24,4 +24,7 @@ internal static class PercentEncoding
 
         return encoded.ToString();
     }
+
+    /// <summary>Takes back <see cref="Encode"/>.</summary>
+    public static string Decode(string text) => Uri.UnescapeDataString(text);
 }

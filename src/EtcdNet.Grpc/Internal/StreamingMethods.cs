@@ -3,7 +3,8 @@ using Google.Protobuf;
 namespace EtcdNet.Grpc.Internal;
 
 /// <summary>The frame that the three kinds with a stream share: start, run, end, in that order and never a fault.</summary>
-internal abstract class StreamingMethod(string path, GrpcMethodKind kind) : GrpcMethod(path, kind)
+internal abstract class StreamingMethod(string path, GrpcMethodKind kind, Type request, Type response)
+    : GrpcMethod(path, kind, request, response)
 {
     internal sealed override async Task InvokeAsync(GrpcCall call)
     {
@@ -24,7 +25,7 @@ internal abstract class StreamingMethod(string path, GrpcMethodKind kind) : Grpc
 /// <summary>One request, many responses. Headers leave with the first message, so an early error needs no trailers.</summary>
 internal sealed class ServerStreamingMethod<TRequest, TResponse>(
     string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, GrpcWriter<TResponse>, Task> handler)
-    : StreamingMethod(path, GrpcMethodKind.ServerStreaming)
+    : StreamingMethod(path, GrpcMethodKind.ServerStreaming, typeof(TRequest), typeof(TResponse))
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
@@ -46,7 +47,7 @@ internal sealed class ServerStreamingMethod<TRequest, TResponse>(
 /// <summary>Many requests, one response.</summary>
 internal sealed class ClientStreamingMethod<TRequest, TResponse>(
     string path, MessageParser<TRequest> parser, Func<GrpcReader<TRequest>, GrpcCall, ValueTask<TResponse>> handler)
-    : StreamingMethod(path, GrpcMethodKind.ClientStreaming)
+    : StreamingMethod(path, GrpcMethodKind.ClientStreaming, typeof(TRequest), typeof(TResponse))
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
@@ -59,7 +60,7 @@ internal sealed class DuplexMethod<TRequest, TResponse>(
     string path,
     MessageParser<TRequest> parser,
     Func<GrpcReader<TRequest>, GrpcCall, GrpcWriter<TResponse>, Task> handler)
-    : StreamingMethod(path, GrpcMethodKind.Duplex)
+    : StreamingMethod(path, GrpcMethodKind.Duplex, typeof(TRequest), typeof(TResponse))
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {

@@ -9,7 +9,7 @@ namespace EtcdNet.Grpc.Internal;
 /// </summary>
 internal sealed class UnaryMethod<TRequest, TResponse>(
     string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TResponse>> handler)
-    : OneToOneMethod<TRequest, TResponse>(path, parser, handler)
+    : OneToOneMethod<TRequest, TResponse>(path, parser, handler, typeof(TResponse))
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
@@ -23,7 +23,7 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
 /// <summary>The same, with a response that may be too large to be in memory.</summary>
 internal sealed class LargeUnaryMethod<TRequest, TResponse>(
     string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<GrpcAnswer<TResponse>>> handler)
-    : OneToOneMethod<TRequest, GrpcAnswer<TResponse>>(path, parser, handler)
+    : OneToOneMethod<TRequest, GrpcAnswer<TResponse>>(path, parser, handler, typeof(TResponse))
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
@@ -38,8 +38,8 @@ internal sealed class LargeUnaryMethod<TRequest, TResponse>(
 
 /// <summary>What both share: from the request to the answer or the status of its failure.</summary>
 internal abstract class OneToOneMethod<TRequest, TAnswer>(
-    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TAnswer>> handler)
-    : GrpcMethod(path, GrpcMethodKind.Unary)
+    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TAnswer>> handler, Type response)
+    : GrpcMethod(path, GrpcMethodKind.Unary, typeof(TRequest), response)
     where TRequest : class, IMessage<TRequest>
 {
     internal sealed override Task InvokeAsync(GrpcCall call)

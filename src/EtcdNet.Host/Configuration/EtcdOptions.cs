@@ -18,6 +18,9 @@ public sealed record EtcdOptions
     /// <summary>URLs for clients.</summary>
     public required IReadOnlyList<EtcdUrl> ListenClientUrls { get; init; }
 
+    /// <summary>URLs for clients that speak HTTP only; when there are some, <see cref="ListenClientUrls"/> serves gRPC only.</summary>
+    public IReadOnlyList<EtcdUrl> ListenClientHttpUrls { get; init; } = [];
+
     /// <summary>URLs that clients are told.</summary>
     public required IReadOnlyList<EtcdUrl> AdvertiseClientUrls { get; init; }
 
@@ -110,6 +113,9 @@ public sealed record EtcdOptions
 
     /// <summary>Histograms per RPC as well.</summary>
     public required bool ExtensiveMetrics { get; init; }
+
+    /// <summary>Serve the methods as JSON under <c>/v3/</c>.</summary>
+    public bool EnableGrpcGateway { get; init; } = true;
 
     /// <summary>Origins that browsers may call from; holds <c>*</c> for all.</summary>
     public required IReadOnlySet<string> Cors { get; init; }

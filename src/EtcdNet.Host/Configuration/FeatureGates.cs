@@ -27,7 +27,7 @@ public sealed class FeatureGates
         ("TxnModeWriteWithSharedBuffer", "BETA", true),
     ];
 
-    /// <summary>Gates that do what they say, for either value.</summary>
+    /// <summary>Gates that may have either value.</summary>
     private static readonly FrozenSet<string> s_built = FrozenSet.Create("LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive");
 
     /// <summary>State of every gate.</summary>

@@ -20,6 +20,7 @@ public static class OptionsValidator
         CheckLogOutputs(options);
         CheckBind(options.ListenPeerUrls);
         CheckBind(options.ListenClientUrls);
+        CheckBind(options.ListenClientHttpUrls);
         CheckBind(options.ListenMetricsUrls);
         CheckHosts(options.InitialAdvertisePeerUrls, "--initial-advertise-peer-urls");
         CheckHosts(options.AdvertiseClientUrls, "--advertise-client-urls");
@@ -103,7 +104,7 @@ public static class OptionsValidator
     /// <summary>What the flags allow and this release cannot do yet.</summary>
     private static void CheckBuilt(EtcdOptions options)
     {
-        IEnumerable<EtcdUrl> listen = [.. options.ListenClientUrls, .. options.ListenPeerUrls, .. options.ListenMetricsUrls];
+        IEnumerable<EtcdUrl> listen = [.. options.ListenClientUrls, .. options.ListenClientHttpUrls, .. options.ListenPeerUrls, .. options.ListenMetricsUrls];
         if (listen.FirstOrDefault(url => url.IsTls) is { } secure)
             throw new ConfigurationException($"TLS is not built yet in this release of EtcdNet ({secure})");
     }

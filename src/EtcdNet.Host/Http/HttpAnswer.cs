@@ -32,6 +32,16 @@ internal static class HttpAnswer
     /// <summary>What Go's server says to a path that it does not know.</summary>
     public static void NotFound(HttpContext context) => Text(context, StatusCodes.Status404NotFound, "404 page not found\n");
 
+    /// <summary>What Go's server says to a folder without its slash.</summary>
+    public static void MovedTo(HttpContext context, string path)
+    {
+        context.Response.Headers.Location = path;
+        if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
+            Write(context, StatusCodes.Status301MovedPermanently, "text/html; charset=utf-8", $"<a href=\"{path}\">Moved Permanently</a>.\n\n");
+        else
+            context.Response.StatusCode = StatusCodes.Status301MovedPermanently;
+    }
+
     /// <summary>True for GET; anything else is answered with 405.</summary>
     public static bool AllowGet(HttpContext context)
     {

@@ -1,4 +1,5 @@
 using EtcdNet.Host.Configuration;
+using EtcdNet.Host.Gateway;
 using EtcdNet.Server.Metrics;
 using Microsoft.AspNetCore.Http;
 using Serilog;
@@ -6,7 +7,7 @@ using Serilog;
 namespace EtcdNet.Host.Http;
 
 /// <summary>
-/// Everything on the client port that is neither gRPC nor the JSON gateway: version, health, metrics, 404. A
+/// Everything on the client port that is not gRPC: the JSON gateway, version, health, metrics, 404. A
 /// <see cref="RequestDelegate"/> for each kind of listener.
 /// </summary>
 public sealed class HttpEndpoints
@@ -16,6 +17,7 @@ public sealed class HttpEndpoints
     private readonly LegacyHealth health;
     private readonly HealthChecks checks;
     private readonly Func<ClusterVersions> versions;
+    private JsonGateway? gateway;
 
     /// <summary>Defines promhttp_* in <paramref name="registry"/>, so make only one for a registry.</summary>
     public HttpEndpoints(
@@ -28,10 +30,15 @@ public sealed class HttpEndpoints
         checks = new HealthChecks(probe, metrics, log);
     }
 
-    /// <summary>The client port: access control, the endpoints, 404.</summary>
+    /// <summary>Serves the methods as JSON too; without it their paths do not exist.</summary>
+    internal void Add(JsonGateway jsonGateway) => gateway = jsonGateway;
+
+    /// <summary>The client port: access control, the gateway, the endpoints, 404.</summary>
     public async Task HandleClientAsync(HttpContext context)
     {
-        if (access.TryAnswer(context) || await TryHandleAsync(context)) return;
+        if (access.TryAnswer(context)) return;
+        if (gateway is not null && await gateway.TryHandleAsync(context)) return;
+        if (await TryHandleAsync(context)) return;
         HttpAnswer.NotFound(context);
     }
 

@@ -1,4 +1,6 @@
+using System.Collections.Frozen;
 using EtcdNet.Grpc;
+using EtcdNet.Host.Rpc;
 using EtcdNet.Protocol;
 using EtcdNet.Server.Metrics;
 using Serilog;
@@ -9,19 +11,36 @@ namespace EtcdNet.Host.Metrics;
 internal sealed class CallObserver : IGrpcObserver
 {
     private readonly ServerMetrics _metrics;
-    private readonly TimeSpan _slowUnary;
+    private readonly SlowCalls _slow;
     private readonly ILogger _log;
+    private readonly FrozenDictionary<EtcdNet.Grpc.GrpcMethod, Action<GrpcStatusCode, TimeSpan>> _special;
 
     public CallObserver(
-        IReadOnlyList<EtcdNet.Grpc.GrpcMethod> methods, MetricsRegistry registry, ServerMetrics metrics, bool extensive, TimeSpan slowUnary, ILogger log)
+        IReadOnlyList<EtcdNet.Grpc.GrpcMethod> methods, MetricsRegistry registry, ServerMetrics metrics, bool extensive, SlowCalls slow, ILogger log)
     {
         _metrics = metrics;
-        _slowUnary = slowUnary;
+        _slow = slow;
         _log = log.ForContext<CallObserver>();
         var labels = methods.ToDictionary(method => method, method => new GrpcMethod(method.Service, method.Name, TypeOf(method.Kind)));
         var series = new GrpcServerMetrics(registry, labels.Values, extensive);
         foreach (EtcdNet.Grpc.GrpcMethod method in methods)
             method.Tag = series[labels[method]];
+        Dictionary<string, Action<GrpcStatusCode, TimeSpan>> special = Special(metrics);
+        _special = methods.Where(method => special.ContainsKey(method.Path)).ToFrozenDictionary(method => method, method => special[method.Path]);
+    }
+
+    /// <summary>etcd's own series for single RPCs. Its duration of a range begins after the wait for the quorum, ours before it.</summary>
+    private static Dictionary<string, Action<GrpcStatusCode, TimeSpan>> Special(ServerMetrics metrics)
+    {
+        Histogram succeeded = metrics.Consensus.RangeDuration.With("true"), failed = metrics.Consensus.RangeDuration.With("false");
+        return new(StringComparer.Ordinal)
+        {
+            ["/etcdserverpb.KV/Range"] = (code, elapsed) => (code == GrpcStatusCode.OK ? succeeded : failed).Observe(elapsed),
+            ["/etcdserverpb.Maintenance/Hash"] = (_, elapsed) => metrics.Mvcc.HashDuration.Observe(elapsed),
+            ["/etcdserverpb.Maintenance/HashKV"] = (_, elapsed) => metrics.Mvcc.HashRevDuration.Observe(elapsed),
+            ["/etcdserverpb.Cluster/MemberPromote"] = (code, _) =>
+                (code == GrpcStatusCode.OK ? metrics.Consensus.LearnerPromotions : metrics.Consensus.LearnerPromotionFailures.With(code.ToString())).Add(),
+        };
     }
 
     public void CallStarted(EtcdNet.Grpc.GrpcMethod method) => Of(method).Started.Add();
@@ -38,15 +57,12 @@ internal sealed class CallObserver : IGrpcObserver
         _metrics.Health.SentBytes.Add(bytes);
     }
 
-    public void CallHandled(EtcdNet.Grpc.GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed)
+    public void CallHandled(EtcdNet.Grpc.GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed, object? state)
     {
         Of(method).Handled((GrpcStatus)code, elapsed);
-        if (elapsed >= _slowUnary && method.Kind == GrpcMethodKind.Unary)
-        {
-            _log.ForContext("method", method.Path).ForContext("code", code.ToString())
-                .ForContext("took", elapsed).ForContext("expected-duration", _slowUnary)
-                .Warning("request took too long");
-        }
+        if (_special.TryGetValue(method, out Action<GrpcStatusCode, TimeSpan>? special))
+            special(code, elapsed);
+        _slow.Note(method, code, elapsed, state as GrpcCallContext);
     }
 
     public void HandlerFailed(EtcdNet.Grpc.GrpcMethod method, Exception error) =>

@@ -20,7 +20,8 @@ internal sealed class CallGate(ServerMetrics metrics, IConsensusStatus status)
     public CallContext Enter(GrpcCall call, IMessage request)
     {
         metrics.CountClientRequest(call.Metadata("client-api-version") ?? UnknownVersion, stream: false);
-        var context = new GrpcCallContext(call);
+        var context = new GrpcCallContext(call) { Request = request };
+        call.State = context;
         ConsensusStatus now = status.Current;
         if (now.IsLearner && request is not (StatusRequest or RangeRequest { Serializable: true } or HealthCheckRequest or HealthListRequest))
             throw EtcdError.NotSupportedForLearner.ToException();

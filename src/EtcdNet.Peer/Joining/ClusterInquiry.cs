@@ -21,22 +21,16 @@ public sealed class ClusterInquiry : IDisposable
     public ClusterInquiry(TimeSpan timeout, SocketsHttpHandler? handler = null) =>
         _http = new HttpClient(handler ?? new SocketsHttpHandler { UseProxy = false }) { Timeout = timeout };
 
-    /// <summary>The answer of the first member that gives one; null when none does.</summary>
+    /// <summary>
+    /// The answers of all that give one. All are waited for: a member that lags behind, or has just been started, knows less than others.
+    /// </summary>
     /// <param name="urls">Peer URLs, asked at the same time.</param>
     /// <param name="refused">Told why a member gave no answer.</param>
     /// <param name="cancellation">Ends the waiting.</param>
-    public async Task<RunningCluster?> AskAsync(IEnumerable<string> urls, Action<string, string> refused, CancellationToken cancellation)
+    public async Task<IReadOnlyList<RunningCluster>> AskAsync(IEnumerable<string> urls, Action<string, string> refused, CancellationToken cancellation)
     {
-        List<Task<RunningCluster?>> asked = [.. urls.Select(url => AskOneAsync(url, refused, cancellation))];
-        while (asked.Count > 0)
-        {
-            var answered = await Task.WhenAny(asked).ConfigureAwait(false);
-            if (await answered.ConfigureAwait(false) is { } cluster)
-                return cluster;
-            asked.Remove(answered);
-        }
-
-        return null;
+        var answers = await Task.WhenAll(urls.Select(url => AskOneAsync(url, refused, cancellation))).ConfigureAwait(false);
+        return [.. answers.OfType<RunningCluster>().Where(static cluster => cluster.Members.Count > 0)];
     }
 
     /// <inheritdoc/>

@@ -48,6 +48,8 @@ public sealed class LeaderClient(PeerTransport transport) : ILeaderLink
                 // One status for both reasons; the text tells them apart.
                 var notReady = body.AsSpan().IndexOf("in sync with leader"u8) >= 0;
                 throw (notReady ? EtcdError.LearnerNotReady : EtcdError.MemberNotLearner).ToException();
+            case HttpStatusCode.BadRequest when body.AsSpan().IndexOf("not enough started members"u8) >= 0:
+                throw EtcdError.MemberNotEnoughStarted.ToException();
             default:
                 throw Failure(status);
         }

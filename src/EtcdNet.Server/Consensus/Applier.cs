@@ -34,6 +34,7 @@ internal sealed class Applier
     private readonly ulong _catchUpTo;
     private bool _caughtUp;
     private bool _membersChanged;
+    private TimeSpan _requestTime;
 
     public Applier(
         StateMachine.StateMachine machine, ConsensusState state, PendingProposals pending, RaftLoop loop,
@@ -53,8 +54,11 @@ internal sealed class Applier
     /// <summary>An apply that takes longer is logged (<c>--warning-apply-duration</c>).</summary>
     public TimeSpan SlowApply { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Number of slow applies.</summary>
+    /// <summary>Number of batches that took too long for another reason than their requests.</summary>
     public long SlowApplies { get; private set; }
+
+    /// <summary>Told of every request; null for none.</summary>
+    public IApplyObserver? Observer { get; set; }
 
     /// <summary>Called after each batch, when its effects are visible.</summary>
     public Action Applied { get; set; } = static () => { };
@@ -123,6 +127,7 @@ internal sealed class Applier
         if (_messages.Count == 0)
             return;
         long started = _time.GetTimestamp();
+        _requestTime = TimeSpan.Zero;
         int count = 0;
         long bytes = 0;
         ulong index = 0, term = 0;
@@ -190,15 +195,22 @@ internal sealed class Applier
         }
         if (entry.Data.IsEmpty)
         {
+            // Raft also makes an empty entry of a configuration change that it refuses.
+            bool isFirst = entry.Term > _machine.ConsistentTerm;
             _machine.ApplyEmpty(entry.Index, entry.Term);
-            NewTermApplied(entry.Term);
+            if (isFirst)
+                NewTermApplied(entry.Term);
             return;
         }
         // The proposer of this very entry still has it in parsed form; both forms are one and the same request.
         ulong id = EntryHeader.RequestId(entry.Data.Span);
         PendingProposal? pending = id == 0 ? null : _pending.Remove(id, entry.Data.Span);
         InternalRaftRequest request = pending?.Request ?? InternalRaftRequest.Parser.ParseFrom(entry.Data.Span);
+        long started = _time.GetTimestamp();
         ApplyResult result = _machine.Apply(entry.Index, entry.Term, request);
+        TimeSpan took = _time.GetElapsedTime(started);
+        _requestTime += took;
+        Observer?.Applied(request, result, took);
         if (pending is not null)
             _settled.Add(new Settled(pending, result));
     }
@@ -275,9 +287,10 @@ internal sealed class Applier
         _loop.CaughtUp();
     }
 
+    /// <summary>What the requests took themselves is the observer's business; this is about publishing and answering.</summary>
     private void WarnWhenSlow(long started, int count)
     {
-        TimeSpan took = _time.GetElapsedTime(started);
+        TimeSpan took = _time.GetElapsedTime(started) - _requestTime;
         if (count == 0 || took / count < SlowApply)
             return;
         SlowApplies++;

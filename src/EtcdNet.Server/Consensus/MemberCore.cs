@@ -127,7 +127,8 @@ internal sealed class MemberCore : IDisposable
         if (change.Leader != 0)
         {
             _leaderSince = _time.GetTimestamp();
-            _leaderStart = new LeaderStart(change.Term, Loop.LastProposed);
+            if (_leaderStart.Term != change.Term)
+                _leaderStart = new LeaderStart(change.Term, Loop.LastProposed);
         }
         LeaderChanged(change);
     }
@@ -150,7 +151,8 @@ internal sealed class MemberCore : IDisposable
         long since = Writer.WritingSince;
         if (since == 0 || !State.IsLeader || Loop.Node.LeadTransferee != 0 || _time.GetElapsedTime(since) < _electionTimeout)
             return;
-        if (Leadership.Successor(Loop.Node.Status) is not { } successor)
+        // Only to one whose disk has done what this one's has not: when all stand still nobody is better off.
+        if (Leadership.Successor(Loop.Node.Status, mustBeAhead: true) is not { } successor)
             return;
         _log.Warning("the disk has stood still for {Elapsed}; handing the leadership to {Successor:x}", _time.GetElapsedTime(since), successor);
         Loop.TransferLeader(successor);

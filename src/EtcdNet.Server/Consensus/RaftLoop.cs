@@ -140,6 +140,7 @@ public sealed class RaftLoop
             foreach (RaftInput input in _batch)
                 Handle(input);
         }
+        PublishState();
         ProposeCollected();
         while (_node.HasReady)
             PassOn(_node.Ready());

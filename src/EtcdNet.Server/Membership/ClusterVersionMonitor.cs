@@ -55,20 +55,49 @@ internal sealed class ClusterVersionMonitor(
     public async Task DecideAsync(CancellationToken cancellation)
     {
         Version? agreed = Minor(members.ClusterVersion);
+        if (members.DowngradeTarget is { } wanted && Minor(wanted) is { } target)
+        {
+            await DowngradeAsync(agreed, target, cancellation).ConfigureAwait(false);
+            return;
+        }
         Version? lowest = await LowestAsync(cancellation).ConfigureAwait(false);
         if (lowest is null && agreed is null)
             lowest = Undecided;
         if (lowest is null || (agreed is not null && lowest <= agreed))
             return;
-        var request = new ClusterVersionSetRequest { Ver = $"{lowest}.0" };
+        await ProposeAsync(agreed, lowest, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>The cluster goes to the target at once, so that older members may join; when all run the target the downgrade is over.</summary>
+    private async Task DowngradeAsync(Version? agreed, Version target, CancellationToken cancellation)
+    {
+        if (agreed is not null && agreed > target)
+            await ProposeAsync(agreed, target, cancellation).ConfigureAwait(false);
+        Version?[] releases = await ReleasesAsync(cancellation).ConfigureAwait(false);
+        if (!releases.All(release => release == target))
+            return;
+        await TryProposeAsync(new InternalRaftRequest { DowngradeInfoSet = new DowngradeInfoSetRequest() }, cancellation).ConfigureAwait(false);
+        _log.Information("the cluster has been downgraded to {Target:l}", $"{target}.0");
+    }
+
+    private async Task ProposeAsync(Version? agreed, Version version, CancellationToken cancellation)
+    {
+        var request = new ClusterVersionSetRequest { Ver = $"{version}.0" };
+        if (await TryProposeAsync(new InternalRaftRequest { ClusterVersionSet = request }, cancellation).ConfigureAwait(false))
+            _log.Information("set the cluster version to {Version:l} (before: {Before:l})", request.Ver, agreed is null ? "none" : $"{agreed}.0");
+    }
+
+    private async Task<bool> TryProposeAsync(InternalRaftRequest request, CancellationToken cancellation)
+    {
         try
         {
-            await proposer.ProposeAsync(new InternalRaftRequest { ClusterVersionSet = request }, cancellation).ConfigureAwait(false);
-            _log.Information("set the cluster version to {Version:l} (before: {Before:l})", request.Ver, agreed is null ? "none" : $"{agreed}.0");
+            await proposer.ProposeAsync(request, cancellation).ConfigureAwait(false);
+            return true;
         }
         catch (EtcdException error)
         {
             _log.Warning("failed to update the cluster version: {Reason}", error.Message);
+            return false;
         }
     }
 
@@ -82,18 +111,18 @@ internal sealed class ClusterVersionMonitor(
     /// <summary>Null when a member does not answer.</summary>
     private async ValueTask<Version?> LowestAsync(CancellationToken cancellation)
     {
+        Version?[] releases = await ReleasesAsync(cancellation).ConfigureAwait(false);
+        return releases.Contains(null) ? null : releases.Min();
+    }
+
+    /// <summary>The minor release of each member; null for one that does not answer.</summary>
+    private async Task<Version?[]> ReleasesAsync(CancellationToken cancellation)
+    {
         ulong self = status.Current.MemberId;
         Task<string?>[] others = [.. members.Members.Where(member => member.Id != self)
             .Select(member => connections().AskServerVersionAsync(member.Id, cancellation).AsTask())];
-        Version lowest = Own;
-        foreach (string? answer in await Task.WhenAll(others).ConfigureAwait(false))
-        {
-            if (answer is null || Minor(answer) is not { } version)
-                return null;
-            if (version < lowest)
-                lowest = version;
-        }
-        return lowest;
+        string?[] answers = await Task.WhenAll(others).ConfigureAwait(false);
+        return [Own, .. answers.Select(static answer => answer is null ? null : Minor(answer))];
     }
 
     private async Task WaitAsync(CancellationToken cancellation)

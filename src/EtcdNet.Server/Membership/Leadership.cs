@@ -52,13 +52,16 @@ internal sealed class Leadership(MemberCore core, MemberStore members, MemberOpt
     /// The voter that has most of the log, among those that answer and get entries at present; null when this member does not lead or
     /// nobody else can.
     /// </summary>
-    public static ulong? Successor(RaftStatus status)
+    /// <param name="status">The node of this member.</param>
+    /// <param name="mustBeAhead">It has to have more of the log on its disk than this member.</param>
+    public static ulong? Successor(RaftStatus status, bool mustBeAhead = false)
     {
         ProgressStatus? best = null;
+        ulong own = mustBeAhead ? status.Progress.FirstOrDefault(progress => progress.Id == status.Id).Match : 0;
         foreach (ProgressStatus progress in status.Progress)
         {
             bool fits = progress.Id != status.Id && status.Config.Voters.Contains(progress.Id) && progress.IsActive && progress.State == ProgressState.Replicate;
-            if (fits && (best is null || progress.Match > best.Value.Match))
+            if (fits && (!mustBeAhead || progress.Match > own) && (best is null || progress.Match > best.Value.Match))
                 best = progress;
         }
         return status.Role == RaftRole.Leader ? best?.Id : null;

@@ -43,8 +43,9 @@ internal sealed class ReconfigurationCheck(ulong self, MemberStore members, Func
     /// <exception cref="EtcdException">MemberNotEnoughStarted.</exception>
     public void ThrowUnlessPromotable(ulong id)
     {
-        Member[] afterwards = [.. members.Members.Where(member => !member.IsLearner || member.Id == id)];
-        if (afterwards.Count(IsStarted) < QuorumOf(afterwards.Length))
+        // The learner itself counts as started: the leader has seen how far it is.
+        Member[] others = [.. Voters.Where(member => member.Id != id)];
+        if (others.Count(IsStarted) + 1 < QuorumOf(others.Length + 1))
             throw EtcdError.MemberNotEnoughStarted.ToException();
     }
 

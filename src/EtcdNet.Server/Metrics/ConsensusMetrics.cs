@@ -63,6 +63,10 @@ public sealed class ConsensusMetrics(MetricsRegistry registry)
     public Counter SlowApplies { get; } = registry.Counter("etcd_server_slow_apply_total",
             "The total number of slow apply requests (likely overloaded from slow disk).");
 
+    /// <summary>Reads that took too long; etcd counts them among the slow applies, and so do we.</summary>
+    public Counter SlowReads { get; } = registry.Counter("etcdnet_slow_reads_total",
+            "Reads that took longer than --warning-apply-duration.");
+
     /// <summary>1 if the server is applying the incoming snapshot. 0 if none.</summary>
     public Gauge SnapshotApplyInProgress { get; } = registry.Gauge("etcd_server_snapshot_apply_in_progress_total",
             "1 if the server is applying the incoming snapshot. 0 if none.");
@@ -78,6 +82,18 @@ public sealed class ConsensusMetrics(MetricsRegistry registry)
     /// <summary>The total number of client requests per client version.</summary>
     public MetricFamily<Counter> ClientRequests { get; } = registry.Counters("etcd_server_client_requests_total",
             "The total number of client requests per client version.", ["client_api_version", "type"]);
+
+    /// <summary>Learners that became voters while this member was leader.</summary>
+    public Counter LearnerPromotions { get; } = registry.Counter("etcd_server_learner_promote_successes",
+            "The total number of successful learner promotions while this member is leader.");
+
+    /// <summary>Learners that did not become voters, by the code of the refusal (etcd: by its text).</summary>
+    public MetricFamily<Counter> LearnerPromotionFailures { get; } = registry.Counters("etcd_server_learner_promote_failures",
+            "The total number of failed learner promotions (likely learner not ready) while this member is leader.", ["Reason"]);
+
+    /// <summary>What the server runs on, where etcd tells its Go version.</summary>
+    public InfoGauge RuntimeVersion { get; } = registry.Info("etcd_server_go_version",
+            "Which Go version server is running with. 1 for 'server_go_version' label with current version.", "server_go_version");
 
     /// <summary>Current backend storage quota size in bytes.</summary>
     public Gauge QuotaBackendBytes { get; } = registry.Gauge("etcd_server_quota_backend_bytes",

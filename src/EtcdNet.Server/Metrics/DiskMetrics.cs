@@ -35,6 +35,14 @@ public sealed class DiskMetrics(MetricsRegistry registry)
     public Histogram SnapFsync { get; } = registry.Histogram("etcd_snap_fsync_duration_seconds",
             "The latency distributions of fsync called by snap.", Buckets.Disk);
 
+    /// <summary>The latency distributions of fsyncing a snapshot that came from the leader.</summary>
+    public Histogram ReceivedFsync { get; } = registry.Histogram("etcd_snap_db_fsync_duration_seconds",
+            "The latency distributions of fsyncing .snap.db file", Buckets.Disk);
+
+    /// <summary>The total latency distributions of saving a snapshot that came from the leader.</summary>
+    public Histogram ReceivedSave { get; } = registry.Histogram("etcd_snap_db_save_total_duration_seconds",
+            "The total latency distributions of v3 snapshot save", Buckets.Exponential(0.1, 2, 10));
+
     /// <summary>The total latency distributions of save called by snapshot.</summary>
     public Histogram SnapSave { get; } = registry.Histogram("etcd_debugging_snap_save_total_duration_seconds",
             "The total latency distributions of save called by snapshot.", Buckets.Disk);

@@ -11,10 +11,22 @@ public static class MemberMetrics
     public static void Bind(ServerMetrics metrics, RunningMember member)
     {
         BindConsensus(metrics.Consensus, member);
+        // Most requests of a cluster come from clients of one version, but those of the gateway name none.
+        metrics.Consensus.ClientRequests.With("unknown", "unary");
+        metrics.Consensus.ClientRequests.With("unknown", "stream");
         BindStore(metrics.Mvcc, member);
         BindWatches(metrics.Mvcc, member);
         BindLeases(metrics.Lease, member);
-        member.Checkpointed = metrics.Disk.BackendCommit.Observe;
+        member.Housekeeping.Compacted = new CompactionMetrics(metrics.Mvcc).OnSlice;
+        var applied = new ApplyMetrics(metrics, member.SlowApply, member.Log);
+        member.ApplyObserver = applied;
+        metrics.Consensus.SlowApplies.Bind(() => member.SlowApplies + applied.SlowTotal + metrics.Consensus.SlowReads.Value);
+        // A checkpoint is both what etcd calls a commit of the backend and what it calls a snapshot.
+        member.Checkpointed = took =>
+        {
+            metrics.Disk.BackendCommit.Observe(took);
+            metrics.Disk.SnapSave.Observe(took);
+        };
     }
 
     /// <summary>Feeds the metrics of the write-ahead log.</summary>
@@ -27,6 +39,7 @@ public static class MemberMetrics
         metrics.IsLearner.Bind(() => member.Status.Current.IsLearner ? 1 : 0);
         metrics.ServerId.Value = member.Status.Current.MemberId.ToString("x", CultureInfo.InvariantCulture);
         metrics.ServerVersion.Value = EtcdVersion.Server;
+        metrics.RuntimeVersion.Value = $"dotnet{Environment.Version}";
         metrics.ProposalsCommitted.Bind(() => member.Status.Current.CommitIndex);
         metrics.ProposalsApplied.Bind(() => member.Status.Current.AppliedIndex);
         metrics.ProposalsPending.Bind(() => member.PendingProposalCount);
@@ -34,7 +47,6 @@ public static class MemberMetrics
         metrics.ProposalsFailed.Bind(() => member.ProposalsFailed);
         metrics.ReadIndexesFailed.Bind(() => member.ReadGate.Failed);
         metrics.SlowReadIndexes.Bind(() => member.ReadGate.Slow);
-        metrics.SlowApplies.Bind(() => member.SlowApplies);
         metrics.QuotaBackendBytes.Bind(() => Math.Max(0, member.Quota.QuotaBytes));
         metrics.ClusterVersion.Value = EtcdVersion.Cluster[..^2];
     }
@@ -72,8 +84,27 @@ public static class MemberMetrics
         metrics.LeasesExpired.Bind(() => member.Leases.ExpiredTotal);
     }
 
+    /// <summary>Slices of a compaction, on the applier's thread.</summary>
+    private sealed class CompactionMetrics(MvccMetrics metrics)
+    {
+        private TimeSpan _total;
+
+        public void OnSlice(TimeSpan took, bool last)
+        {
+            _total += took;
+            metrics.CompactionPause.Observe(took.TotalMilliseconds);
+            if (!last)
+                return;
+            metrics.CompactionTotal.Observe(_total.TotalMilliseconds);
+            metrics.LastCompaction.Set(DateTimeOffset.UtcNow.ToUnixTimeSeconds());
+            _total = TimeSpan.Zero;
+        }
+    }
+
     private sealed class WalMetrics(DiskMetrics metrics) : IWalObserver
     {
+        public void OnWrite(long writeTicks) => metrics.WalWrite.Observe(writeTicks / (double)Stopwatch.Frequency);
+
         public void OnSync(long syncTicks, long bytes)
         {
             metrics.WalFsync.Observe(syncTicks / (double)Stopwatch.Frequency);

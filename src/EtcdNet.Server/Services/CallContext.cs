@@ -18,6 +18,12 @@ public class CallContext
     /// <summary>Metadata <c>client-api-version</c>; label of etcd_server_client_requests_total.</summary>
     public virtual string ClientApiVersion { get; init; } = "unknown";
 
+    /// <summary>When the quorum had confirmed a read that had to wait for it, in <see cref="System.Diagnostics.Stopwatch"/> ticks; else 0.</summary>
+    public long ReadConfirmedAt { get; private set; }
+
+    /// <summary>Notes <see cref="ReadConfirmedAt"/>, for the log of slow requests.</summary>
+    public void ReadConfirmed() => ReadConfirmedAt = System.Diagnostics.Stopwatch.GetTimestamp();
+
     /// <summary>Address of the client, for log lines.</summary>
     public virtual string Remote { get; init; } = "";
 }

@@ -64,11 +64,12 @@ public sealed class KvService
         if (request.Serializable)
             return new(ReadRange(request));
         ValueTask confirmed = _reads.WaitAsync(call.Cancellation);
-        return confirmed.IsCompletedSuccessfully ? new(ReadRange(request)) : AfterConfirmation(confirmed, request);
+        return confirmed.IsCompletedSuccessfully ? new(ReadRange(request)) : AfterConfirmation(confirmed, request, call);
 
-        async ValueTask<RangeResponse> AfterConfirmation(ValueTask wait, RangeRequest range)
+        async ValueTask<RangeResponse> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
             await wait.ConfigureAwait(false);
+            context.ReadConfirmed();
             return ReadRange(range);
         }
     }
@@ -144,7 +145,10 @@ public sealed class KvService
         if (RequestChecks.IsReadOnly(request))
         {
             if (!RequestChecks.IsSerializable(request))
+            {
                 await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
+                call.ReadConfirmed();
+            }
             response = _txns.Read(request);
         }
         else

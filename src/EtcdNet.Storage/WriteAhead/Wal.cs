@@ -195,7 +195,9 @@ public sealed partial class Wal : IDisposable
     {
         if (_buffered == 0)
             return;
+        long begun = Stopwatch.GetTimestamp();
         _segment.Write(_buffer.AsSpan(0, _buffered));
+        _options.Observer?.OnWrite(Stopwatch.GetTimestamp() - begun);
         Volatile.Write(ref _writtenBytes, _writtenBytes + _buffered);
         if (!_options.UnsafeNoSync)
         {

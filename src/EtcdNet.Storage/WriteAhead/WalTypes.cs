@@ -37,6 +37,12 @@ public interface IWalObserver
     /// <param name="syncTicks">Length of the fdatasync, in <see cref="System.Diagnostics.Stopwatch"/> ticks.</param>
     /// <param name="bytes">Bytes written before it.</param>
     void OnSync(long syncTicks, long bytes);
+
+    /// <summary>The bytes of a group commit were handed to the kernel.</summary>
+    /// <param name="writeTicks">Length of the write, in <see cref="System.Diagnostics.Stopwatch"/> ticks.</param>
+    void OnWrite(long writeTicks)
+    {
+    }
 }
 
 /// <summary>What a log holds after it was read.</summary>

@@ -90,6 +90,23 @@ public sealed class HttpTests(ServerFixture fixture) : IClassFixture<ServerFixtu
     }
 
     [Fact]
+    public async Task The_gateway_speaks_json()
+    {
+        using var put = await _http.PostAsync("/v3/kv/put", new StringContent("{\"key\":\"Z2F0ZQ==\",\"value\":\"d2F5\"}"));
+        Assert.Equal(HttpStatusCode.OK, put.StatusCode);
+        using var range = await _http.PostAsync("/v3/kv/range", new StringContent("{\"key\":\"Z2F0ZQ==\"}"));
+        var answer = JsonDocument.Parse(await range.Content.ReadAsStringAsync()).RootElement;
+        Assert.Equal("d2F5", answer.GetProperty("kvs")[0].GetProperty("value").GetString());
+        Assert.Equal("1", answer.GetProperty("count").GetString());
+        Assert.Equal(JsonValueKind.String, answer.GetProperty("header").GetProperty("revision").ValueKind);
+        using var bad = await _http.PostAsync("/v3/kv/put", new StringContent("{}"));
+        Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
+        var error = JsonDocument.Parse(await bad.Content.ReadAsStringAsync()).RootElement;
+        Assert.Equal(3, error.GetProperty("code").GetInt32());
+        Assert.Equal("etcdserver: key is not provided", error.GetProperty("message").GetString());
+    }
+
+    [Fact]
     public async Task Sigterm_ends_watches_with_unavailable_and_the_process_in_order()
     {
         await using var server = await ServerProcess.StartAsync();

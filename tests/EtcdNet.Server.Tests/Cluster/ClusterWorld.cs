@@ -66,10 +66,12 @@ internal sealed class ClusterWorld : IAsyncDisposable
     }
 
     /// <summary>Tries until a member takes it: leaders may change on a busy machine.</summary>
-    public static async Task PutAsync(RunningMember member, string key, string value)
+    public static Task PutAsync(RunningMember member, string key, string value) => RetryAsync(() => PutOnceAsync(member, key, value));
+
+    public static async Task PutOnceAsync(RunningMember member, string key, string value)
     {
         var request = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) };
-        await RetryAsync(async () => await member.Services.Kv.PutAsync(request, new CallContext()));
+        await member.Services.Kv.PutAsync(request, new CallContext());
     }
 
     public static async Task<string?> GetAsync(RunningMember member, string key, bool serializable = false)

@@ -29,6 +29,18 @@ public sealed class ClusterVersionTests
     }
 
     [Theory]
+    [InlineData("3.6.0", "3.6.14 3.6.14", "3.5.0")] // older ones may join at once
+    [InlineData("3.5.0", "3.5.30 3.6.14", null)]
+    [InlineData("3.5.0", "3.5.30 3.5.30", null)] // this one still runs 3.6
+    public async Task A_downgrade_goes_to_its_target_at_once(string agreed, string releases, string? proposed)
+    {
+        var (monitor, proposer) = Monitor(agreed, releases, downgrade: "3.5.0");
+        using (monitor)
+            await monitor.DecideAsync(CancellationToken.None);
+        Assert.Equal(proposed is null ? [] : [proposed], proposer.Versions);
+    }
+
+    [Theory]
     [InlineData("3.7.0", true)]
     [InlineData("4.0.0", true)]
     [InlineData("3.6.0", false)]
@@ -50,7 +62,7 @@ public sealed class ClusterVersionTests
         }
     }
 
-    private static (ClusterVersionMonitor Monitor, RecordingProposer Proposer) Monitor(string agreed, string releases)
+    private static (ClusterVersionMonitor Monitor, RecordingProposer Proposer) Monitor(string agreed, string releases, string? downgrade = null)
     {
         var connections = new FakeConnections();
         string[] all = releases.Split(' ');
@@ -62,6 +74,7 @@ public sealed class ClusterVersionTests
         var members = new MemberStore();
         members.Restore(Enumerable.Range(1, all.Length + 1).Select(static id => new StateMachine.Cluster.Member { Id = (ulong)id }), []);
         members.SetClusterVersion(agreed);
+        members.SetDowngrade(downgrade);
         var proposer = new RecordingProposer();
         return (new ClusterVersionMonitor(members, new FakeConsensus(), proposer, () => connections, new ManualTimeProvider(), Logger.None), proposer);
     }

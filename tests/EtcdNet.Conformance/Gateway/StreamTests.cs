@@ -1,0 +1,132 @@
+using System.Net;
+using System.Net.WebSockets;
+using System.Text;
+using EtcdNet.Testing.Clients;
+using EtcdNet.Testing.Processes;
+
+namespace EtcdNet.Conformance.Gateway;
+
+/// <summary>Streams over the gateway: open bodies, lines that come at once, WebSockets.</summary>
+public sealed class StreamTests(ServerFixture fixture) : IClassFixture<ServerFixture>, IDisposable
+{
+    private const string Header = "\"header\":{\"cluster_id\":\"#\",\"member_id\":\"#\",";
+    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(60);
+    private readonly HttpClient _http = new() { BaseAddress = fixture.Server.ClientUrl, Timeout = _limit };
+
+    public void Dispose() => _http.Dispose();
+
+    [Fact]
+    public async Task A_watch_tells_events_as_they_come_and_takes_more_requests_meanwhile()
+    {
+        using var watch = await LineStream.OpenAsync(fixture.Server.ClientUrl, "/v3/watch", Create("w1"));
+        Assert.Equal("HTTP/1.1 200 OK", watch.Headers[0]);
+        Assert.Contains("Content-Type: application/json", watch.Headers);
+        Assert.Matches("^{\"result\":{" + Header + "\"revision\":\"\\d+\",\"raft_term\":\"#\"},\"created\":true}}$", await watch.NextAsync());
+        await PutAsync("w1");
+        Assert.Contains("\"events\":[{\"kv\":{\"key\":\"dzE=\",", await watch.NextAsync(), StringComparison.Ordinal);
+        await watch.SendAsync(Create("w2"));
+        Assert.Contains("\"watch_id\":\"1\",\"created\":true", await watch.NextAsync(), StringComparison.Ordinal);
+        await PutAsync("w2");
+        Assert.Contains("\"watch_id\":\"1\",\"events\":[{\"kv\":{\"key\":\"dzI=\",", await watch.NextAsync(), StringComparison.Ordinal);
+        await watch.SendAsync("{\"cancel_request\":{\"watch_id\":\"1\"}}");
+        Assert.Contains("\"watch_id\":\"1\",\"canceled\":true", await watch.NextAsync(), StringComparison.Ordinal);
+        // The end of the requests is not the end of the watches.
+        await watch.EndRequestsAsync();
+        await PutAsync("w1");
+        Assert.Contains("\"events\":[{\"kv\":{\"key\":\"dzE=\",", await watch.NextAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_keepalive_ends_when_its_requests_do()
+    {
+        using var grant = await _http.PostAsync("/v3/lease/grant", new StringContent("{\"TTL\":\"60\",\"ID\":\"4711\"}"));
+        Assert.Equal(HttpStatusCode.OK, grant.StatusCode);
+        using var alive = await LineStream.OpenAsync(fixture.Server.ClientUrl, "/v3/lease/keepalive", "{\"ID\":\"4711\"}");
+        Assert.EndsWith("\"ID\":\"4711\",\"TTL\":\"60\"}}", await alive.NextAsync(), StringComparison.Ordinal);
+        await alive.SendAsync("{\"ID\":4711}");
+        Assert.EndsWith("\"ID\":\"4711\",\"TTL\":\"60\"}}", await alive.NextAsync(), StringComparison.Ordinal);
+        await alive.EndRequestsAsync();
+        Assert.Null(await alive.NextAsync());
+    }
+
+    [Fact]
+    public async Task A_websocket_carries_a_watch()
+    {
+        using var socket = new ClientWebSocket();
+        using var limit = new CancellationTokenSource(_limit);
+        await socket.ConnectAsync(new Uri($"ws://{fixture.Server.Endpoint}/v3/watch"), limit.Token);
+        await socket.SendAsync(Encoding.UTF8.GetBytes(Create("ws")), WebSocketMessageType.Text, true, limit.Token);
+        Assert.Contains("\"created\":true", await ReceiveAsync(socket, limit.Token), StringComparison.Ordinal);
+        await PutAsync("ws");
+        Assert.Contains("\"events\":[{\"kv\":{\"key\":\"d3M=\",", await ReceiveAsync(socket, limit.Token), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_websocket_tells_errors_and_closes()
+    {
+        using var socket = new ClientWebSocket();
+        using var limit = new CancellationTokenSource(_limit);
+        socket.Options.AddSubProtocol("Bearer");
+        socket.Options.AddSubProtocol("some.1");
+        await socket.ConnectAsync(new Uri($"ws://{fixture.Server.Endpoint}/v3/kv/range"), limit.Token);
+        Assert.Equal("Bearer", socket.SubProtocol);
+        await socket.SendAsync("{\"key\":"u8.ToArray(), WebSocketMessageType.Text, false, limit.Token);
+        await socket.SendAsync("}"u8.ToArray(), WebSocketMessageType.Text, true, limit.Token);
+        Assert.Equal("{\"code\":3,\"message\":\"invalid character '}' looking for beginning of value\"}", await ReceiveAsync(socket, limit.Token));
+    }
+
+    [Fact]
+    public async Task Closed_websockets_and_left_watches_leave_no_stream_behind()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            using var socket = new ClientWebSocket();
+            using var limit = new CancellationTokenSource(_limit);
+            await socket.ConnectAsync(new Uri($"ws://{fixture.Server.Endpoint}/v3/watch"), limit.Token);
+            await socket.SendAsync(Encoding.UTF8.GetBytes(Create("gone")), WebSocketMessageType.Text, true, limit.Token);
+            await ReceiveAsync(socket, limit.Token);
+            using var watch = await LineStream.OpenAsync(fixture.Server.ClientUrl, "/v3/watch", Create("gone"));
+            await watch.NextAsync();
+        }
+
+        await Deadline.UntilAsync(async () => (await _http.GetStringAsync("/metrics"))
+            .Contains("\netcd_debugging_mvcc_watch_stream_total 0\n", StringComparison.Ordinal), _limit);
+    }
+
+    [Fact]
+    public async Task The_end_of_the_server_is_the_last_line_of_a_stream()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        using var watch = await LineStream.OpenAsync(server.ClientUrl, "/v3/watch", Create("end"));
+        Assert.Contains("\"created\":true", await watch.NextAsync(), StringComparison.Ordinal);
+        server.SendTerm();
+        if (server.Target.IsEtcdNet)
+        {
+            Assert.Equal("{\"error\":{\"code\":14,\"message\":\"etcdserver: server stopped\"}}", await watch.NextAsync());
+            Assert.Null(await watch.NextAsync());
+        }
+        await server.WaitForExitAsync();
+    }
+
+    private static string Create(string key) =>
+        $"{{\"create_request\":{{\"key\":\"{Convert.ToBase64String(Encoding.UTF8.GetBytes(key))}\"}}}}";
+
+    private async Task PutAsync(string key)
+    {
+        using var client = new EtcdClient(fixture.Server.ClientUrl);
+        await client.PutAsync(key, "v");
+    }
+
+    private static async Task<string> ReceiveAsync(ClientWebSocket socket, CancellationToken limit)
+    {
+        var buffer = new byte[4096];
+        var text = new StringBuilder();
+        while (true)
+        {
+            var part = await socket.ReceiveAsync(buffer, limit);
+            text.Append(Encoding.UTF8.GetString(buffer, 0, part.Count));
+            if (part.EndOfMessage)
+                return RecordedCase.Compact(text.ToString()).TrimEnd('\n');
+        }
+    }
+}
