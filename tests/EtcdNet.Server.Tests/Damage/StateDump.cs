@@ -60,7 +60,8 @@ internal static class StateDump
     private static void AddKeys(StringBuilder text, MvccStore store, long revision)
     {
         ByteString all = ByteString.CopyFrom(0);
-        Line(text, $"at {revision}, hash {store.Hash(revision).Hash}");
+        // A member that ran at the time keeps another hash of the compaction itself, as etcd does: that of before it.
+        Line(text, $"at {revision}, hash {(revision == store.CompactRevision ? 0 : store.Hash(revision).Hash)}");
         foreach (KeyValue kv in store.Range(new RangeRequest { Key = all, RangeEnd = all, Revision = revision }).Kvs)
             AddKey(text, kv);
     }
