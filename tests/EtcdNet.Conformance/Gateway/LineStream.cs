@@ -26,14 +26,16 @@ internal sealed class LineStream : IDisposable
     /// <summary>The lines of the header, status line first.</summary>
     public List<string> Headers { get; } = [];
 
-    /// <summary>Sends the first JSON and waits for the headers; the body stays open.</summary>
-    public static async Task<LineStream> OpenAsync(Uri server, string path, string json)
+    /// <summary>Sends the first JSON and waits for the headers; the body stays open unless it is to <paramref name="end"/>.</summary>
+    public static async Task<LineStream> OpenAsync(Uri server, string path, string json, bool end = false)
     {
         var socket = new TcpClient();
         await socket.ConnectAsync(server.Host, server.Port);
         var stream = new LineStream(socket);
         await stream.WriteAsync($"POST {path} HTTP/1.1\r\nHost: {server.Authority}\r\nTransfer-Encoding: chunked\r\n\r\n");
         await stream.SendAsync(json);
+        if (end)
+            await stream.EndRequestsAsync();
         for (var line = await stream.ReadRawLineAsync(); line.Length > 0; line = await stream.ReadRawLineAsync())
             stream.Headers.Add(line);
         return stream;
