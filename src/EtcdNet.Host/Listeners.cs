@@ -39,6 +39,7 @@ internal sealed class Listeners : IAsyncDisposable
             () => new ClusterVersions(member.Machine.Members.ClusterVersion, EtcdVersion.Storage), log);
         if (options.EnableGrpcGateway)
             http.Add(new JsonGateway(methods));
+        http.Add(new DebugVars(() => member.Status.Current));
         _peers = new PeerNetwork(options, member, http.VersionJson, registry, log);
         int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EtcdNet.Server.Compaction;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
 using EtcdNet.StateMachine;
@@ -30,6 +31,7 @@ internal sealed class Housekeeping : IHousekeeping
     private readonly Action<TimeSpan> _checkpointed;
     private readonly ILogger _log;
     private readonly RecordLiveness _isLive;
+    private readonly CompactionHasher _hasher;
     private Task<CheckpointResult>? _checkpoint;
     private ulong _checkpointIndex;
     private readonly ulong _recoveredIndex;
@@ -54,6 +56,7 @@ internal sealed class Housekeeping : IHousekeeping
         _checkpointed = checkpointed;
         _log = log.ForContext<Housekeeping>();
         _isLive = storage.Machine.Store.IsReferenced;
+        _hasher = new CompactionHasher(storage.Machine.Store, () => core.Applier.Run(static () => { }), log);
         _checkpointIndex = storage.Machine.ConsistentIndex;
         // What was read back counts too, or a member that is killed again and again would never make a checkpoint.
         _logBytesAtCheckpoint = -storage.UnappliedBytes;
@@ -81,6 +84,7 @@ internal sealed class Housekeeping : IHousekeeping
     {
         _entries.Trim();
         FinishCheckpoint();
+        _hasher.Step();
         _storage.CloseRetired();
         if (_checkpoint is null && IsCheckpointDue)
             BeginCheckpoint();
@@ -98,6 +102,7 @@ internal sealed class Housekeeping : IHousekeeping
     public void Finish()
     {
         _defragmentation?.Done.TrySetException(EtcdError.Stopped.ToException());
+        _hasher.Stop();
         _checkpoint?.Wait();
         FinishCheckpoint();
         if (_storage.Machine.ConsistentIndex == _checkpointIndex)

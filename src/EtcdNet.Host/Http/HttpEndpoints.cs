@@ -18,6 +18,7 @@ public sealed class HttpEndpoints
     private readonly HealthChecks checks;
     private readonly Func<ClusterVersions> versions;
     private JsonGateway? gateway;
+    private DebugVars? vars;
 
     /// <summary>Defines promhttp_* in <paramref name="registry"/>, so make only one for a registry.</summary>
     public HttpEndpoints(
@@ -33,11 +34,19 @@ public sealed class HttpEndpoints
     /// <summary>Serves the methods as JSON too; without it their paths do not exist.</summary>
     internal void Add(JsonGateway jsonGateway) => gateway = jsonGateway;
 
+    /// <summary>Serves /debug/vars; without it the path does not exist.</summary>
+    internal void Add(DebugVars debugVars) => vars = debugVars;
+
     /// <summary>The client port: access control, the gateway, the endpoints, 404.</summary>
     public async Task HandleClientAsync(HttpContext context)
     {
         if (access.TryAnswer(context)) return;
         if (gateway is not null && await gateway.TryHandleAsync(context)) return;
+        if (vars is not null && context.Request.Path.Value == "/debug/vars")
+        {
+            vars.Handle(context);
+            return;
+        }
         if (await TryHandleAsync(context)) return;
         HttpAnswer.NotFound(context);
     }

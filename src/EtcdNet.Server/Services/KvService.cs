@@ -85,12 +85,14 @@ public sealed class KvService
         ValueTask confirmed = request.Serializable ? ValueTask.CompletedTask : _reads.WaitAsync(call.Cancellation);
         return confirmed.IsCompletedSuccessfully && !IsLarge(request)
             ? new((ReadRange(request), null))
-            : AfterConfirmation(confirmed, request, call.Cancellation);
+            : AfterConfirmation(confirmed, request, call);
 
-        async ValueTask<(RangeResponse?, IEncodedAnswer?)> AfterConfirmation(ValueTask wait, RangeRequest range, CancellationToken cancellation)
+        async ValueTask<(RangeResponse?, IEncodedAnswer?)> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
             await wait.ConfigureAwait(false);
-            return IsLarge(range) ? (null, await EncodeAsync(range, cancellation).ConfigureAwait(false)) : (ReadRange(range), null);
+            if (!range.Serializable)
+                context.ReadConfirmed();
+            return IsLarge(range) ? (null, await EncodeAsync(range, context.Cancellation).ConfigureAwait(false)) : (ReadRange(range), null);
         }
     }
 

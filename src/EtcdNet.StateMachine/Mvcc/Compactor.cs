@@ -90,6 +90,7 @@ public sealed class Compactor
             return false;
         _store.IsPruning = true;
         _target = _store.CompactRevision;
+        _store.PrunedTo = _target;
         // Keys that are queued from now on have only changed after the target.
         _keysLeft = _store.PruneQueue.Count;
         _passCount = 0;

@@ -37,13 +37,27 @@ internal sealed class KvHash(MvccStore store, RecordReader records)
         }
     }
 
+    /// <summary>Hashes a revision of a view whose past is pinned.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public uint Hash(ReadView view, long revision, CancellationToken cancellation)
+    {
+        try
+        {
+            return Sum(CollectRows(view, revision), cancellation);
+        }
+        catch (RecordMissingException missing)
+        {
+            throw new BackendDamagedException(missing.Revision, $"it is missing (hashed at revision {revision})");
+        }
+    }
+
     /// <returns>False when a compaction was applied meanwhile: the number belongs to none of both.</returns>
     private bool TryHash(ReadView view, long revision, out uint hash)
     {
         List<Row> rows = CollectRows(view, revision);
         try
         {
-            hash = Sum(rows);
+            hash = Sum(rows, CancellationToken.None);
         }
         catch (RecordMissingException missing)
         {
@@ -54,7 +68,7 @@ internal sealed class KvHash(MvccStore store, RecordReader records)
         return store.View.CompactRevision == view.CompactRevision;
     }
 
-    private uint Sum(List<Row> rows)
+    private uint Sum(List<Row> rows, CancellationToken cancellation)
     {
         var crc = new Crc32C();
         crc.Add("key"u8);
@@ -64,6 +78,7 @@ internal sealed class KvHash(MvccStore store, RecordReader records)
         var buffer = new ArrayBufferWriter<byte>(1024);
         foreach (Row row in rows)
         {
+            cancellation.ThrowIfCancellationRequested();
             BinaryPrimitives.WriteInt64BigEndian(rowKey, row.Revision.Main);
             BinaryPrimitives.WriteInt64BigEndian(rowKey[9..], row.Revision.Sub);
             crc.Add(row.IsTombstone ? rowKey : rowKey[..17]);

@@ -5,9 +5,34 @@ namespace EtcdNet.StateMachine.Mvcc;
 /// <summary>Hashing, and filling the store from a checkpoint or a leader's snapshot.</summary>
 public sealed partial class MvccStore
 {
+    private int _adoptions;
+
     /// <summary>Hash of the key space at a revision (0: now), the number etcd gives. Any thread.</summary>
     /// <exception cref="Errors.EtcdException">Compacted, FutureRev.</exception>
-    public KvHashResult Hash(long revision) => new KvHash(this, _records).Hash(revision);
+    public KvHashResult Hash(long revision) =>
+        revision > 0 && Hashes.Find(revision) is { } kept
+            ? kept with { CurrentRevision = CurrentRevision }
+            : new KvHash(this, _records).Hash(revision);
+
+    /// <summary>Hashes of compactions, for those whose past is gone.</summary>
+    internal CompactionHashes Hashes { get; } = new();
+
+    /// <summary>Hashes a revision by the rule of a compact revision, whose records are all still there.</summary>
+    internal void KeepHash(long revision, long compactRevision, CancellationToken cancellation)
+    {
+        int adoptions = Volatile.Read(ref _adoptions);
+        ReadView view = View;
+        Invariant.Check(view.CurrentRevision >= revision);
+        try
+        {
+            uint hash = new KvHash(this, _records).Hash(new ReadView(view.Root, view.CurrentRevision, compactRevision), revision, cancellation);
+            Hashes.Add(new KvHashResult(hash, revision, compactRevision, view.CurrentRevision));
+        }
+        catch (BackendDamagedException) when (Volatile.Read(ref _adoptions) != adoptions)
+        {
+            // A leader's snapshot took the place of the state; what is missing in it was compacted.
+        }
+    }
 
     /// <summary>Builds the index from the records of a checkpoint.</summary>
     internal void Load(StateImage image, long compactRevision, IRecordSource source)
@@ -25,6 +50,7 @@ public sealed partial class MvccStore
         RecordCrcSum = image.RecordCrcSum;
         WorkingRevision = image.Revision;
         WorkingCompactRevision = compactRevision;
+        PrunedTo = image.FinishedCompactRevision == 0 ? -1 : image.FinishedCompactRevision;
         Changed();
     }
 
@@ -37,7 +63,9 @@ public sealed partial class MvccStore
         IsPruning = false;
         Index.Load(other.Index.Root);
         (RecordCount, RecordCrcSum) = (other.RecordCount, other.RecordCrcSum);
-        (WorkingRevision, WorkingCompactRevision) = (other.WorkingRevision, other.WorkingCompactRevision);
+        (WorkingRevision, WorkingCompactRevision, PrunedTo) = (other.WorkingRevision, other.WorkingCompactRevision, other.PrunedTo);
+        _scheduled.Clear();
+        Interlocked.Increment(ref _adoptions);
         Changed();
     }
 }

@@ -5,7 +5,11 @@ namespace EtcdNet.StateMachine.Mvcc;
 /// <summary>The applier's side: transactions, batches, publishing. One thread.</summary>
 public sealed partial class MvccStore
 {
+    // Who takes them does so between any two batches; if nobody does, nothing must grow.
+    private const int ScheduledMax = 10;
+
     private readonly List<List<StoreEvent>> _pendingEvents = [];
+    private readonly Queue<(long Revision, long Before)> _scheduled = new();
     private readonly Stack<List<StoreEvent>> _spareLists = new();
     private bool _inBatch;
     private bool _dirty;
@@ -21,6 +25,9 @@ public sealed partial class MvccStore
 
     /// <summary>Keys that a compaction may find something to prune in.</summary>
     internal Queue<KeyHistory> PruneQueue { get; } = new();
+
+    /// <summary>Target of the last pass of the compactor that has begun; −1 for none.</summary>
+    internal long PrunedTo { get; set; } = -1;
 
     /// <summary>A compactor's pass is under way.</summary>
     internal bool IsPruning { get; set; }
@@ -81,8 +88,27 @@ public sealed partial class MvccStore
             throw EtcdError.Compacted.ToException();
         if (revision > WorkingRevision)
             throw EtcdError.FutureRev.ToException();
+        if (_scheduled.Count == ScheduledMax)
+            _scheduled.Dequeue();
+        _scheduled.Enqueue((revision, WorkingCompactRevision));
         WorkingCompactRevision = revision;
         Changed();
+    }
+
+    /// <summary>
+    /// The next compaction that was applied since the last call and whose pass has not begun; null for none. The compactor waits
+    /// until it is disposed. Applier's thread, outside of a batch and before the compactor's next step.
+    /// </summary>
+    public ScheduledCompaction? TakeScheduled()
+    {
+        Invariant.Check(IsPublished);
+        while (_scheduled.TryDequeue(out (long Revision, long Before) next))
+        {
+            // What a pass has begun to prune cannot be hashed any more.
+            if (next.Before >= PrunedTo)
+                return new ScheduledCompaction(this, next.Revision, next.Before);
+        }
+        return null;
     }
 
     /// <summary>The index was changed outside of a transaction.</summary>

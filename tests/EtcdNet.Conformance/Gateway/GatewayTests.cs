@@ -31,7 +31,7 @@ public sealed class GatewayTests
             await PutAsync(http, 2_500_000));
         Assert.Equal(
             (HttpStatusCode.TooManyRequests, "{\"code\":8,\"message\":\"gateway: JSON value larger than max (4194304 bytes)\"}"),
-            await PutAsync(http, 4_000_000));
+            await PutAsync(http, 3_160_000));
         using var nested = await http.PostAsync("/v3/kv/txn", new StringContent(
             string.Concat(Enumerable.Repeat("{\"success\":[{\"request_txn\":", 2_000)) + "{}" + string.Concat(Enumerable.Repeat("}]}", 2_000))));
         Assert.Equal(HttpStatusCode.BadRequest, nested.StatusCode);

@@ -99,6 +99,7 @@ public sealed class StreamTests(ServerFixture fixture) : IClassFixture<ServerFix
         await using var server = await ServerProcess.StartAsync();
         using var watch = await LineStream.OpenAsync(server.ClientUrl, "/v3/watch", Create("end"));
         Assert.Contains("\"created\":true", await watch.NextAsync(), StringComparison.Ordinal);
+        await watch.EndRequestsAsync();
         server.SendTerm();
         if (server.Target.IsEtcdNet)
         {
