@@ -7,7 +7,7 @@ using EtcdNet.Testing.Processes;
 namespace EtcdNet.Cluster.Tests.Faults;
 
 /// <summary>Everything that is done to a cluster of three. While one member is away the other two must go on being of use.</summary>
-internal sealed class FaultList(ProcessCluster cluster, WallClocks clocks)
+internal sealed class FaultList(ProcessCluster cluster, Endpoints endpoints, WallClocks clocks)
 {
     private const int SomeWrites = 40;
 
@@ -28,7 +28,7 @@ internal sealed class FaultList(ProcessCluster cluster, WallClocks clocks)
         ("slow links", SlowAsync),
         ("a full disk", FullDiskAsync),
         ("the leader's disk stands still for five seconds", async (progress, _) => await StallAsync(await cluster.LeaderAsync(), progress)),
-        ("a follower's disk stands still for five seconds", async (progress, random) => await StallAsync(await cluster.FollowerAsync(random), progress)),
+        ("a follower's disk stands still for five seconds", StallFollowerAsync),
         ("wall clocks jump", ClocksAsync),
         ("rolling restart", (_, _) => RestartAllAsync()),
         ("a wiped member is replaced", WipeAsync),
@@ -168,6 +168,17 @@ internal sealed class FaultList(ProcessCluster cluster, WallClocks clocks)
         {
             await member.Disk.ThawAsync();
         }
+    }
+
+    /// <summary>Clients of the others should not notice: they are told to stay away, and the line of the phase says what they saw.</summary>
+    private async Task StallFollowerAsync(LoadProgress progress, Random random)
+    {
+        ClusterMember follower = await cluster.FollowerAsync(random);
+        endpoints.Set(cluster.Members.Where(member => member != follower).Select(static member => member.Server.ClientUrl));
+        // Each client has changed its member once more before the disk stops.
+        await progress.MoreWritesAsync(500);
+        await StallAsync(follower, progress);
+        endpoints.Set(cluster.Members.Select(static member => member.Server.ClientUrl));
     }
 
     private async Task ClocksAsync(LoadProgress progress, Random random)

@@ -26,7 +26,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         await using ProcessCluster cluster = await ProcessCluster.IsolatedAsync(Members, clocks.EnvironmentOf, "--snapshot-count", "500");
         await using var session = new FaultSession(cluster, random.Next());
         (string Name, Func<Load.LoadProgress, Random, Task> Run)[] faults =
-            [.. new FaultList(cluster, clocks).All.Where(fault => fault.Name.Contains(only, StringComparison.Ordinal))];
+            [.. new FaultList(cluster, session.Endpoints, clocks).All.Where(fault => fault.Name.Contains(only, StringComparison.Ordinal))];
         var watch = Stopwatch.StartNew();
         string current = "";
         try

@@ -67,10 +67,7 @@ public sealed class LoopDisk : IAsyncDisposable
     /// <summary>Somebody else takes all room that is left.</summary>
     public void Fill()
     {
-        // Most of it without writing; what a running member takes or gives back meanwhile is the rest.
-        long most = Math.Max(0, new DriveInfo(Root).AvailableFreeSpace - (8 << 20));
-        using var file = new FileStream(Ballast, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = most, BufferSize = 0 });
-        file.Position = most;
+        using var file = Preallocate();
         var block = new byte[1 << 16];
         for (var size = block.Length; size >= 4096; size /= 16)
         {
@@ -97,6 +94,25 @@ public sealed class LoopDisk : IAsyncDisposable
         foreach (var mounted in new[] { Root, Memory })
             await Deadline.UntilAsync(async () => (await Command.RunAsync("umount", [mounted])).ExitCode == 0, TimeSpan.FromSeconds(30));
         _directory.Dispose();
+    }
+
+    /// <summary>Most of the room without writing.</summary>
+    private FileStream Preallocate()
+    {
+        for (long left = 8 << 20; ; left *= 2)
+        {
+            long most = Math.Max(0, new DriveInfo(Root).AvailableFreeSpace - left);
+            try
+            {
+                var file = new FileStream(Ballast, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = most, BufferSize = 0 });
+                file.Position = most;
+                return file;
+            }
+            catch (IOException) when (most > 0)
+            {
+                // The member was quicker to take some of it.
+            }
+        }
     }
 
     private static async Task RunAsync(string program, params string[] arguments)
