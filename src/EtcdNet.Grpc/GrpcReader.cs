@@ -32,7 +32,7 @@ public sealed class GrpcReader<T>
         _callEnd.ThrowIfCancellationRequested();
         if (_ended)
             return ValueTask.FromResult<T?>(null);
-        if (_body.TryRead(out var read) && TryTake(read, out var message))
+        if (RequestBody.TryTake(_body, out var read) && TryTake(read, out var message))
             return ValueTask.FromResult(message);
         return WaitAsync(cancellationToken);
     }
@@ -45,7 +45,7 @@ public sealed class GrpcReader<T>
         var token = linked?.Token ?? _callEnd;
         while (true)
         {
-            var read = await _body.ReadAsync(token).ConfigureAwait(false);
+            var read = await RequestBody.WaitAsync(_body, token).ConfigureAwait(false);
             if (TryTake(read, out var message))
                 return message;
         }
@@ -59,11 +59,11 @@ public sealed class GrpcReader<T>
         if (MessageFrame.TryRead(ref buffer, _call.Host.Options.MaxReceiveMessageSize, out byte flag, out var payload))
         {
             message = MessageFrame.Decode(_call, _parser, flag, payload, "grpc: failed to unmarshal the received message: ");
-            _body.AdvanceTo(buffer.Start);
+            RequestBody.Advance(_body, buffer.Start, buffer.Start);
             return true;
         }
 
-        _body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        RequestBody.Advance(_body, read.Buffer.Start, read.Buffer.End);
         if (!read.IsCompleted)
             return false;
         if (!read.Buffer.IsEmpty)

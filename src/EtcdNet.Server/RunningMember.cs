@@ -68,7 +68,7 @@ public sealed class RunningMember : IAsyncDisposable
         _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
         _leadership = new Leadership(_core, members, options, time, log);
         _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
-        Questions = new MemberQuestions(_leaseRouter, _changes, members);
+        Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine);
         _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
         Services = MakeServices();
         _core.LeaderChanged = OnLeaderChanged;

@@ -14,7 +14,7 @@ internal static class SingleRequest
         var cancellation = call.Cancellation;
         while (true)
         {
-            var read = await body.ReadAsync(cancellation).ConfigureAwait(false);
+            var read = await RequestBody.WaitAsync(body, cancellation).ConfigureAwait(false);
             if (TryTake(call, parser, body, read, out var request))
                 return request;
         }
@@ -37,14 +37,14 @@ internal static class SingleRequest
 
         if (!read.IsCompleted)
         {
-            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            RequestBody.Advance(body, read.Buffer.Start, read.Buffer.End);
             return false;
         }
 
         if (!whole)
             throw new GrpcStatusException(GrpcStatusCode.Unknown, buffer.IsEmpty ? "EOF" : "unexpected EOF");
         request = MessageFrame.Decode(call, parser, flag, payload, "grpc: error unmarshalling request: ");
-        body.AdvanceTo(read.Buffer.End);
+        RequestBody.Advance(body, read.Buffer.End, read.Buffer.End);
         return true;
     }
 }

@@ -47,7 +47,7 @@ internal abstract class OneToOneMethod<TRequest, TAnswer>(
         try
         {
             var body = call.RequestBody;
-            if (!body.TryRead(out var read) || !SingleRequest.TryTake(call, parser, body, read, out var request))
+            if (!RequestBody.TryTake(body, out var read) || !SingleRequest.TryTake(call, parser, body, read, out var request))
                 return ReadAndRunAsync(call, body);
             call.ThrowIfExpired();
             var running = handler(request, call);

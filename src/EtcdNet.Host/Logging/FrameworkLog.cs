@@ -38,8 +38,8 @@ internal sealed class FrameworkLog(Serilog.ILogger log) : ILoggerFactory
         private static LogEventLevel ToSerilog(LogLevel level) => level switch
         {
             LogLevel.Warning => LogEventLevel.Warning,
-            LogLevel.Error => LogEventLevel.Error,
-            LogLevel.Critical => LogEventLevel.Fatal,
+            // What the web server calls critical costs a connection. In our log, as in etcd's, "fatal" is the last word of a process.
+            LogLevel.Error or LogLevel.Critical => LogEventLevel.Error,
             _ => LogEventLevel.Debug,
         };
     }

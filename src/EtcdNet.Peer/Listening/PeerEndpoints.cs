@@ -49,12 +49,7 @@ public sealed class PeerEndpoints(
             context.Response.Headers.Allow = "GET";
             return PlainText.WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "Method Not Allowed");
         }
-        context.Response.ContentType = "application/json";
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
-            write(json);
-        context.Response.ContentLength = buffer.WrittenCount;
-        return context.Response.Body.WriteAsync(buffer.WrittenMemory).AsTask();
+        return JsonAnswer.WriteAsync(context, write);
     }
 
     private void WriteMembers(Utf8JsonWriter json)

@@ -22,6 +22,7 @@ internal sealed class QuestionEndpoints(IPeerQuestions questions)
     {
         "/leases" => IfAllowed(context, "POST", RenewAsync),
         "/leases/internal" => IfAllowed(context, "POST", TimeToLiveAsync),
+        "/members/hashkv" => IfAllowed(context, "GET", HashKvAsync),
         "/downgrade/enabled" => IfAllowed(context, "GET", DowngradeAsync),
         { } path when path.StartsWith(PromotePath, StringComparison.Ordinal) => IfAllowed(context, "POST", PromoteAsync),
         _ => null,
@@ -44,7 +45,7 @@ internal sealed class QuestionEndpoints(IPeerQuestions questions)
         {
             await PlainText.WriteAsync(context, StatusOf(e), TextOf(e)).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is InvalidProtocolBufferException or IOException or InvalidDataException)
+        catch (Exception e) when (e is InvalidProtocolBufferException or JsonException or IOException or InvalidDataException)
         {
             await PlainText.WriteAsync(context, StatusCodes.Status400BadRequest, "error unmarshalling request").ConfigureAwait(false);
         }
@@ -80,18 +81,27 @@ internal sealed class QuestionEndpoints(IPeerQuestions questions)
         }
 
         var members = await questions.PromoteAsync(id, context.RequestAborted).ConfigureAwait(false);
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        await JsonAnswer.WriteAsync(context, json =>
         {
             json.WriteStartArray();
             foreach (var member in members)
                 MemberJson.Write(json, member);
             json.WriteEndArray();
+        }).ConfigureAwait(false);
+    }
+
+    // By its questions members find out whether one of them keeps something else than the others.
+    private async Task HashKvAsync(HttpContext context)
+    {
+        string? cluster = context.Request.Headers[PeerHeaders.ClusterId];
+        if (!string.IsNullOrEmpty(cluster) && cluster != PeerHeaders.Hex(questions.ClusterId))
+        {
+            await PlainText.WriteAsync(context, StatusCodes.Status412PreconditionFailed, PeerHeaders.ClusterMismatch).ConfigureAwait(false);
+            return;
         }
 
-        context.Response.ContentType = "application/json";
-        context.Response.ContentLength = buffer.WrittenCount;
-        await context.Response.Body.WriteAsync(buffer.WrittenMemory, context.RequestAborted).ConfigureAwait(false);
+        var answer = questions.HashKv(HashKvJson.ReadRevision(await ReadAsync(context).ConfigureAwait(false)));
+        await JsonAnswer.WriteAsync(context, json => HashKvJson.Write(json, answer)).ConfigureAwait(false);
     }
 
     private Task DowngradeAsync(HttpContext context)
@@ -130,11 +140,12 @@ internal sealed class QuestionEndpoints(IPeerQuestions questions)
         _ => StatusCodes.Status400BadRequest,
     };
 
-    /// <summary>etcd words two of them differently between members.</summary>
+    /// <summary>etcd words some of them differently between members.</summary>
     private static string TextOf(EtcdException error) => error.Message switch
     {
         _ when error.Message == EtcdError.MemberNotFound.Message => "membership: ID not found",
         _ when error.Message == EtcdError.MemberNotLearner.Message => "membership: can only promote a learner member",
+        _ when error.Message == EtcdError.Compacted.Message || error.Message == EtcdError.FutureRev.Message => error.Message["etcdserver: ".Length..],
         _ => error.Message,
     };
 }

@@ -9,6 +9,13 @@ public interface IPeerQuestions
     /// <summary>True while the cluster is being downgraded.</summary>
     bool IsDowngradeEnabled { get; }
 
+    /// <summary>This cluster: who names another one is not answered.</summary>
+    ulong ClusterId { get; }
+
+    /// <summary>The hash of the keys as this member has them at a revision (0: now), without asking whether it is up to date.</summary>
+    /// <exception cref="StateMachine.Errors.EtcdException">Compacted, FutureRev.</exception>
+    HashKVResponse HashKv(long revision);
+
     /// <summary>Renews a lease by this member's clock.</summary>
     /// <returns>The full TTL in seconds; 0 when there is no such lease.</returns>
     /// <exception cref="StateMachine.Errors.EtcdException">This member does not lead, or is not up to date in time.</exception>

@@ -1,15 +1,32 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Leasing;
-using EtcdNet.StateMachine.Cluster;
+using EtcdNet.StateMachine.Mvcc;
 using Member = EtcdNet.StateMachine.Cluster.Member;
 
 namespace EtcdNet.Server.Membership;
 
 /// <summary>Answers what other members ask this one, as the leader or not at all: nothing is passed on twice.</summary>
-internal sealed class MemberQuestions(LeaseRouter leases, MembershipChanges changes, MemberStore members) : IPeerQuestions
+internal sealed class MemberQuestions(
+    ulong clusterId, LeaseRouter leases, MembershipChanges changes, StateMachine.StateMachine machine) : IPeerQuestions
 {
     /// <inheritdoc/>
-    public bool IsDowngradeEnabled => members.DowngradeTarget is not null;
+    public bool IsDowngradeEnabled => machine.Members.DowngradeTarget is not null;
+
+    /// <inheritdoc/>
+    public ulong ClusterId => clusterId;
+
+    /// <inheritdoc/>
+    public HashKVResponse HashKv(long revision)
+    {
+        KvHashResult hash = machine.HashKv(revision);
+        return new HashKVResponse
+        {
+            Header = new ResponseHeader { Revision = hash.CurrentRevision },
+            Hash = hash.Hash,
+            CompactRevision = hash.CompactRevision,
+            HashRevision = hash.Revision,
+        };
+    }
 
     /// <inheritdoc/>
     public ValueTask<long> RenewLeaseAsync(long id, CancellationToken cancellation) => leases.RenewHereAsync(id, cancellation);
