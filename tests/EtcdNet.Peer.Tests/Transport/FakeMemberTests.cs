@@ -130,6 +130,9 @@ public sealed class FakeMemberTests
         await using var peer = await TestPeer.StartAsync(Self);
         using var fake = new FakeMember();
         peer.Knows((FakeMember.Id, fake.Url));
+        // Nobody answers where a stream is asked for, so none is asked for on a connection that a post has left free.
+        using var append = await fake.AcceptAsync("GET /raft/stream/msgapp/");
+        using var message = await fake.AcceptAsync("GET /raft/stream/message/");
         peer.Transport.Send(Proposal("first"));
         using var connection = await fake.AcceptAsync("POST /raft ");
         await connection.ReadWholeBodyAsync();
