@@ -17,6 +17,7 @@ internal static class MemberSettings
         InitialCluster = [.. cluster.Members.Values.Select(static urls => (IReadOnlyList<string>)[.. urls.Select(static url => url.Text)])],
         ForceNewCluster = options.ForceNewCluster,
         StrictReconfigurationCheck = options.StrictReconfigCheck,
+        MaxLearners = checked((int)options.MaxLearners),
         Name = options.Name,
         DataDirectory = options.DataDir,
         PeerUrls = [.. options.InitialAdvertisePeerUrls.Select(url => url.Text)],

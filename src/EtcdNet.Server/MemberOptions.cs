@@ -1,4 +1,5 @@
 using EtcdNet.Server.Consensus;
+using EtcdNet.StateMachine.Cluster;
 using EtcdNet.Storage.Faster;
 using EtcdNet.Storage.WriteAhead;
 
@@ -35,6 +36,9 @@ public sealed record MemberOptions
 
     /// <summary>Refuse changes of the members after which there might be no quorum (<c>--strict-reconfig-check</c>).</summary>
     public bool StrictReconfigurationCheck { get; init; } = true;
+
+    /// <summary>Most learners in the cluster (<c>--max-learners</c>). The same on every member.</summary>
+    public int MaxLearners { get; init; } = MemberStore.DefaultMaxLearners;
 
     /// <summary>Part of the ids of members and cluster (<c>--initial-cluster-token</c>).</summary>
     public string ClusterToken { get; init; } = "etcd-cluster";

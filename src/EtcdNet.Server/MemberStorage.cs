@@ -18,14 +18,14 @@ internal sealed class MemberStorage : IStateStore, IDisposable
     private const long BytesWorthCollecting = 16L << 20;
 
     private readonly MemberFiles _store;
-    private readonly long _leaseTtlMin;
+    private readonly MemberOptions _options;
     private readonly List<ExchangeableBackend.Retired> _retired = [];
     private int _pins;
 
-    private MemberStorage(MemberFiles store, EntryLog entries, StateMachine.StateMachine machine, DiskSpaceGuard space, long leaseTtlMin)
+    private MemberStorage(MemberFiles store, EntryLog entries, StateMachine.StateMachine machine, DiskSpaceGuard space, MemberOptions options)
     {
         _store = store;
-        _leaseTtlMin = leaseTtlMin;
+        _options = options;
         Entries = entries;
         Machine = machine;
         UnappliedBytes = store.Contents.Entries.Where(entry => entry.Index > machine.ConsistentIndex).Sum(entry => (long)entry.Data.Length);
@@ -79,7 +79,7 @@ internal sealed class MemberStorage : IStateStore, IDisposable
             StateMachine.StateMachine machine = Recover(store, options, time, log);
             EntryLog entries = OpenLog(store, machine, options, log);
             var space = new DiskSpaceGuard(disk, options.DataDirectory, DiskSpaceGuard.ReserveBytesDefault, time);
-            var storage = new MemberStorage(store, entries, machine, space, options.LeaseTtlMin);
+            var storage = new MemberStorage(store, entries, machine, space, options);
             entries.Trim(machine.AppliedIndex, ulong.MaxValue, EntryTrimmer.BytesMax(storage.Configuration, options.CatchUpBytes) / 2);
             return storage;
         }
@@ -111,7 +111,7 @@ internal sealed class MemberStorage : IStateStore, IDisposable
         try
         {
             StateImage image = StateStream.Read(stream, incoming.Backend);
-            var machine = new StateMachine.StateMachine(incoming.Backend, _leaseTtlMin);
+            var machine = NewMachine(incoming.Backend, _options);
             machine.Restore(image, incoming.Backend);
             ReceivedState.ThrowUnlessExpected(machine, expected);
             return new ReceivedState(this, incoming, image, machine);
@@ -178,7 +178,7 @@ internal sealed class MemberStorage : IStateStore, IDisposable
     /// <summary>A state machine over a store, proven to be what the checkpoint says.</summary>
     private static StateMachine.StateMachine Load(FasterBackend backend, Checkpoint? checkpoint, MemberOptions options)
     {
-        var machine = new StateMachine.StateMachine(backend, options.LeaseTtlMin);
+        var machine = NewMachine(backend, options);
         if (checkpoint is null)
             return machine;
         try
@@ -191,6 +191,9 @@ internal sealed class MemberStorage : IStateStore, IDisposable
             throw new InvalidDataException(damaged.Message, damaged);
         }
     }
+
+    private static StateMachine.StateMachine NewMachine(FasterBackend backend, MemberOptions options) =>
+        new(backend, options.LeaseTtlMin, options.MaxLearners);
 
     private static EntryLog OpenLog(MemberFiles store, StateMachine.StateMachine machine, MemberOptions options, ILogger log)
     {

@@ -5,8 +5,11 @@ using EtcdNet.Testing.Processes;
 
 namespace EtcdNet.Benchmarks;
 
-/// <summary>One server under load by h2load. Not thread-safe.</summary>
-internal sealed class Bench(ServerProcess server, TempDirectory files) : IDisposable
+/// <summary>A server under load by h2load, alone or in a cluster whose members are paid for together. Not thread-safe.</summary>
+/// <param name="server">Who is asked.</param>
+/// <param name="files">For what h2load reads and writes.</param>
+/// <param name="others">The other members.</param>
+internal sealed class Bench(ServerProcess server, TempDirectory files, params IReadOnlyList<ServerProcess> others) : IDisposable
 {
     private readonly EtcdClient _client = new(server.ClientUrl);
 
@@ -25,7 +28,7 @@ internal sealed class Bench(ServerProcess server, TempDirectory files) : IDispos
         File.Delete(log);
         var revision = await RevisionAsync();
         var handled = await HandledAsync(load.Method);
-        var cpu = ProcessMeter.CpuSeconds(server.Id);
+        var cpu = CpuSeconds();
         var result = await Command.RunAsync(
             "h2load",
             [
@@ -33,7 +36,7 @@ internal sealed class Bench(ServerProcess server, TempDirectory files) : IDispos
                 "-H", "content-type: application/grpc", "-H", "te: trailers", $"{server.ClientUrl}etcdserverpb.KV/{load.Method}",
             ],
             limit: TimeSpan.FromMinutes(5));
-        cpu = ProcessMeter.CpuSeconds(server.Id) - cpu;
+        cpu = CpuSeconds() - cpu;
         if (result.ExitCode != 0 || !result.Output.Contains($"{requests} succeeded", StringComparison.Ordinal))
             throw new InvalidOperationException($"h2load against {Name} failed: {result.Output}{result.Error}");
         await CheckAsync(load, requests, revision, handled);
@@ -42,6 +45,8 @@ internal sealed class Bench(ServerProcess server, TempDirectory files) : IDispos
             requests / Seconds(result.Output), micros[micros.Length / 2] / 1e3, micros[(int)(micros.Length * 0.99)] / 1e3,
             cpu * 1e6 / requests, ProcessMeter.ResidentMebibytes(server.Id));
     }
+
+    private double CpuSeconds() => others.Append(server).Sum(static member => ProcessMeter.CpuSeconds(member.Id));
 
     // h2load looks only at the HTTP status, which gRPC leaves at 200 for every error.
     private async Task CheckAsync(Workload load, int requests, long revisionBefore, double handledBefore)

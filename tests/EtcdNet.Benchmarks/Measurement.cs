@@ -4,8 +4,8 @@ namespace EtcdNet.Benchmarks;
 /// <param name="RequestsPerSecond">Throughput.</param>
 /// <param name="P50Milliseconds">Half of the requests were answered within this time.</param>
 /// <param name="P99Milliseconds">99 of 100 requests were answered within this time.</param>
-/// <param name="CpuMicroseconds">User and system time of the server process for one request.</param>
-/// <param name="ResidentMebibytes">Resident memory of the server process after the run.</param>
+/// <param name="CpuMicroseconds">User and system time of the server process, or of all members together, for one request.</param>
+/// <param name="ResidentMebibytes">Resident memory of the server that was asked, after the run.</param>
 internal sealed record Measurement(
     double RequestsPerSecond, double P50Milliseconds, double P99Milliseconds, double CpuMicroseconds, double ResidentMebibytes)
 {

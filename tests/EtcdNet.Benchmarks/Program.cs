@@ -7,6 +7,9 @@ switch (args is [var word, ..] && !char.IsAsciiDigit(word[0]) ? word : "load")
     case "load":
         await LoadComparison.RunAsync(args is ["load", .. var load] ? load : args);
         return 0;
+    case "cluster":
+        await ClusterComparison.RunAsync(args[1..]);
+        return 0;
     case "scale":
         await ScaleComparison.RunAsync(args[1..]);
         return 0;
@@ -16,6 +19,6 @@ switch (args is [var word, ..] && !char.IsAsciiDigit(word[0]) ? word : "load")
     case "raft":
         return RaftBenchmarks.Run();
     default:
-        Console.Error.WriteLine("usage: [load [REQUESTS [ROUNDS]] | scale [KEYS [etcdnet]] | growth [OVERWRITES [KEYS]] | raft]");
+        Console.Error.WriteLine("usage: [load [REQUESTS [ROUNDS]] | cluster [REQUESTS [ROUNDS]] | scale [KEYS [etcdnet]] | growth [OVERWRITES [KEYS]] | raft]");
         return 2;
 }

@@ -51,6 +51,9 @@ public sealed record EtcdOptions
     /// <summary>Refuse changes of the members that could cost the quorum.</summary>
     public required bool StrictReconfigCheck { get; init; }
 
+    /// <summary><c>--max-learners</c>.</summary>
+    public required long MaxLearners { get; init; }
+
     /// <summary>Text that goes into the ids of a new cluster.</summary>
     public required string InitialClusterToken { get; init; }
 

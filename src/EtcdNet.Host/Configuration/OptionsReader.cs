@@ -34,6 +34,7 @@ public static class OptionsReader
             InitialClusterToken = values.Text("initial-cluster-token"),
             HeartbeatInterval = Milliseconds(values, "heartbeat-interval"),
             ElectionTimeout = Milliseconds(values, "election-timeout"),
+            MaxLearners = values.Integer("max-learners"),
             SnapshotCount = (ulong)values.Integer("snapshot-count"),
             MaxTxnOps = values.Integer("max-txn-ops"),
             MaxRequestBytes = values.Integer("max-request-bytes"),

@@ -67,6 +67,7 @@ public static class OptionsValidator
         if (options.WatchProgressNotifyInterval < ProgressNotifyMin)
             throw new ConfigurationException($"--watch-progress-notify-interval must be at least {GoValue.FormatDuration(ProgressNotifyMin)} (set to {GoValue.FormatDuration(options.WatchProgressNotifyInterval)})");
         if (options.MaxTxnOps is 0 or > int.MaxValue) throw new ConfigurationException($"--max-txn-ops must be >0 and at most {int.MaxValue} (set to {options.MaxTxnOps})");
+        if (options.MaxLearners is < 0 or > int.MaxValue) throw new ConfigurationException($"--max-learners must be >=0 and at most {int.MaxValue} (set to {options.MaxLearners})");
         if (options.SnapshotCount == 0) throw new ConfigurationException("--snapshot-count must be >0 (set to 0)");
         if (options.MaxConcurrentStreams == 0) throw new ConfigurationException("--max-concurrent-streams must be >0 (set to 0)");
         if (options.MaxRequestBytes is 0 or > MaxRequestBytesMax)

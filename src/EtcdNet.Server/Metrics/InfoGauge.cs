@@ -6,6 +6,7 @@ public sealed class InfoGauge : MetricFamily
     private readonly string label;
     private volatile Gauge? current;
     private volatile string value = "";
+    private Func<string>? read;
 
     internal InfoGauge(string name, string help, string label)
         : base(name, help, "gauge") => this.label = label;
@@ -23,5 +24,16 @@ public sealed class InfoGauge : MetricFamily
         }
     }
 
-    private protected override IEnumerable<MetricSeries> Sorted => current is { } gauge ? [gauge] : [];
+    private protected override IEnumerable<MetricSeries> Sorted
+    {
+        get
+        {
+            if (read?.Invoke() is { Length: > 0 } now && now != value)
+                Value = now;
+            return current is { } gauge ? [gauge] : [];
+        }
+    }
+
+    /// <summary>Reads the fact at each scrape; while it is empty there is none.</summary>
+    internal void Bind(Func<string> source) => read = source;
 }

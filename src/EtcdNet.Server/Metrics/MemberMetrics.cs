@@ -48,8 +48,12 @@ public static class MemberMetrics
         metrics.ReadIndexesFailed.Bind(() => member.ReadGate.Failed);
         metrics.SlowReadIndexes.Bind(() => member.ReadGate.Slow);
         metrics.QuotaBackendBytes.Bind(() => Math.Max(0, member.Quota.QuotaBytes));
-        metrics.ClusterVersion.Value = EtcdVersion.Cluster[..^2];
+        metrics.ClusterVersion.Bind(() => ClusterVersion(member.Machine.Members.ClusterVersion));
     }
+
+    // Major and minor, as etcd labels it; nothing before the members have agreed on one.
+    private static string ClusterVersion(string agreed) =>
+        Version.TryParse(agreed, out Version? version) ? version.ToString(2) : "";
 
     private static void BindStore(MvccMetrics metrics, RunningMember member)
     {
