@@ -40,6 +40,15 @@ public sealed record MemberOptions
     /// <summary>Most learners in the cluster (<c>--max-learners</c>). The same on every member.</summary>
     public int MaxLearners { get; init; } = MemberStore.DefaultMaxLearners;
 
+    /// <summary>Compare the data with the other members' before taking part, and do not when it differs (gate InitialCorruptCheck).</summary>
+    public bool InitialCorruptCheck { get; init; }
+
+    /// <summary>Time between the leader's comparisons of all members' data; zero: none (<c>--corrupt-check-time</c>).</summary>
+    public TimeSpan CorruptCheckInterval { get; init; }
+
+    /// <summary>Time between comparisons of what members kept of compactions; zero: none (gate CompactHashCheck, <c>--compact-hash-check-time</c>).</summary>
+    public TimeSpan CompactHashCheckInterval { get; init; }
+
     /// <summary>Part of the ids of members and cluster (<c>--initial-cluster-token</c>).</summary>
     public string ClusterToken { get; init; } = "etcd-cluster";
 

@@ -3,6 +3,7 @@ using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Raft;
 using EtcdNet.Server.Compaction;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Corruption;
 using EtcdNet.Server.Elections;
 using EtcdNet.Server.Leasing;
 using EtcdNet.Server.Locking;
@@ -37,11 +38,12 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly TaskCompletionSource _leaderKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Leadership _leadership;
     private readonly ClusterVersionMonitor _versions;
+    private readonly CorruptionCheck _corruption;
     private readonly MembershipChanges _changes;
     private readonly LeaseRouter _leaseRouter;
     private readonly Action<Exception> _fatal;
     private ILeaderLink? _leaderLink;
-    private Task _versionsMonitored = Task.CompletedTask;
+    private Task _monitored = Task.CompletedTask;
     private int _alarmAsked;
 
     private RunningMember(MemberOptions options, MemberStorage storage, Action<Exception> fatal, TimeProvider time, ILogger log)
@@ -68,6 +70,7 @@ public sealed class RunningMember : IAsyncDisposable
         _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
         _leadership = new Leadership(_core, members, options, time, log);
         _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
+        _corruption = new CorruptionCheck(storage.Machine, storage.MemberId, _core.Reads, _core.Proposer, () => _core.Connections, log);
         Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine);
         _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
         Services = MakeServices();
@@ -182,6 +185,8 @@ public sealed class RunningMember : IAsyncDisposable
     /// <summary>Starts the threads; completes when a leader is known, and the member has applied its log and told its name and URLs.</summary>
     public async Task StartAsync(CancellationToken cancellation)
     {
+        if (_options.InitialCorruptCheck)
+            await _corruption.BeforeStartAsync(cancellation).ConfigureAwait(false);
         _threads.Start();
         await _leaderKnown.Task.WaitAsync(cancellation).ConfigureAwait(false);
         _storage.ReleaseRecoveryMemory();
@@ -190,14 +195,15 @@ public sealed class RunningMember : IAsyncDisposable
         // Alone there is nobody to ask, and clients find the version decided.
         if (_core.State.LeadsAlone)
             await _versions.DecideAsync(cancellation).ConfigureAwait(false);
-        _versionsMonitored = MonitorVersionsAsync();
+        var corruption = new CorruptionMonitor(_corruption, _options.CorruptCheckInterval, _options.CompactHashCheckInterval, _core.State, _time, _log);
+        _monitored = Task.WhenAll(MonitorAsync(_versions.RunAsync), MonitorAsync(corruption.RunAsync));
     }
 
     /// <summary>Ends streams and waits with "server stopped", finishes what is in the log, makes a checkpoint, closes the files.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await _versionsMonitored.ConfigureAwait(false);
+        await _monitored.ConfigureAwait(false);
         _autoCompactor?.Dispose();
         _leases.Dispose();
         _leaderMonitor.Dispose();
@@ -275,11 +281,11 @@ public sealed class RunningMember : IAsyncDisposable
         _versions.Wake();
     }
 
-    private async Task MonitorVersionsAsync()
+    private async Task MonitorAsync(Func<CancellationToken, Task> run)
     {
         try
         {
-            await _versions.RunAsync(_stopping.Token).ConfigureAwait(false);
+            await run(_stopping.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

@@ -99,6 +99,12 @@ public sealed record EtcdOptions
     /// <summary>2 GiB, the quota when none is given.</summary>
     public const long QuotaDefaultBytes = 2L * 1024 * 1024 * 1024;
 
+    /// <summary><c>--corrupt-check-time</c>; zero: none.</summary>
+    public required TimeSpan CorruptCheckTime { get; init; }
+
+    /// <summary><c>--compact-hash-check-time</c>.</summary>
+    public required TimeSpan CompactHashCheckTime { get; init; }
+
     /// <summary>Time between progress notifications of an idle watch.</summary>
     public required TimeSpan WatchProgressNotifyInterval { get; init; }
 

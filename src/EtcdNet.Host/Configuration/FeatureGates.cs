@@ -28,7 +28,7 @@ public sealed class FeatureGates
     ];
 
     /// <summary>Gates that may have either value.</summary>
-    private static readonly FrozenSet<string> s_built = FrozenSet.Create("LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive");
+    private static readonly FrozenSet<string> s_built = FrozenSet.Create("CompactHashCheck", "InitialCorruptCheck", "LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive");
 
     /// <summary>State of every gate.</summary>
     public FrozenDictionary<string, bool> Enabled { get; }
@@ -36,6 +36,8 @@ public sealed class FeatureGates
     /// <summary>Flags of etcd 3.4 and 3.5 that became gates, with their gate.</summary>
     public static IReadOnlyList<(string Flag, string Gate)> OldFlags { get; } =
     [
+        ("experimental-compact-hash-check-enabled", "CompactHashCheck"),
+        ("experimental-initial-corrupt-check", "InitialCorruptCheck"),
         ("experimental-enable-lease-checkpoint", "LeaseCheckpoint"),
         ("experimental-enable-lease-checkpoint-persist", "LeaseCheckpointPersist"),
     ];

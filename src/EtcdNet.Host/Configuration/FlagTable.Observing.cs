@@ -4,9 +4,9 @@ public static partial class FlagTable
 {
     private static Flag[] ObservingFlags =>
     [
-        new("corrupt-check-time", FlagKind.Duration, "0s", FlagGroup.Features, FlagStatus.NotYet,
+        new("corrupt-check-time", FlagKind.Duration, "0s", FlagGroup.Features, FlagStatus.Built,
             "Time between comparisons of the members' data (0s: none).") { Versions = "3.6–3.8" },
-        new("compact-hash-check-time", FlagKind.Duration, "1m", FlagGroup.Features, FlagStatus.NotYet,
+        new("compact-hash-check-time", FlagKind.Duration, "1m", FlagGroup.Features, FlagStatus.Built,
             "Time between comparisons of the hashes kept at compactions.") { Versions = "3.6–3.8" },
         new("downgrade-check-time", FlagKind.Duration, "5s", FlagGroup.Features, FlagStatus.NotYet,
             "Time between checks of a running downgrade.") { Versions = "3.6–3.8" },

@@ -44,6 +44,8 @@ public static class OptionsReader
             GrpcKeepaliveTimeout = values.Duration("grpc-keepalive-timeout"),
             QuotaBackendBytes = values.Integer("quota-backend-bytes"),
             AutoCompaction = CompactionRetention.Parse(values.Text("auto-compaction-mode"), values.Text("auto-compaction-retention")),
+            CorruptCheckTime = values.Duration("corrupt-check-time"),
+            CompactHashCheckTime = values.Duration("compact-hash-check-time"),
             WatchProgressNotifyInterval = values.Duration("watch-progress-notify-interval"),
             WarningApplyDuration = values.Duration("warning-apply-duration"),
             WarningUnaryRequestDuration = values.Duration("warning-unary-request-duration"),

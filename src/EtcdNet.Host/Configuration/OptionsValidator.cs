@@ -66,6 +66,8 @@ public static class OptionsValidator
     {
         if (options.WatchProgressNotifyInterval < ProgressNotifyMin)
             throw new ConfigurationException($"--watch-progress-notify-interval must be at least {GoValue.FormatDuration(ProgressNotifyMin)} (set to {GoValue.FormatDuration(options.WatchProgressNotifyInterval)})");
+        if (options.CompactHashCheckTime <= TimeSpan.Zero)
+            throw new ConfigurationException($"--compact-hash-check-time must be >0 (set to {GoValue.FormatDuration(options.CompactHashCheckTime)})");
         if (options.MaxTxnOps is 0 or > int.MaxValue) throw new ConfigurationException($"--max-txn-ops must be >0 and at most {int.MaxValue} (set to {options.MaxTxnOps})");
         if (options.MaxLearners is < 0 or > int.MaxValue) throw new ConfigurationException($"--max-learners must be >=0 and at most {int.MaxValue} (set to {options.MaxLearners})");
         if (options.SnapshotCount == 0) throw new ConfigurationException("--snapshot-count must be >0 (set to 0)");
@@ -76,7 +78,7 @@ public static class OptionsValidator
         {
             ("--grpc-keepalive-min-time", options.GrpcKeepaliveMinTime), ("--grpc-keepalive-interval", options.GrpcKeepaliveInterval),
             ("--grpc-keepalive-timeout", options.GrpcKeepaliveTimeout), ("--warning-apply-duration", options.WarningApplyDuration),
-            ("--warning-unary-request-duration", options.WarningUnaryRequestDuration),
+            ("--warning-unary-request-duration", options.WarningUnaryRequestDuration), ("--corrupt-check-time", options.CorruptCheckTime),
         })
         {
             if (value < TimeSpan.Zero) throw new ConfigurationException($"{flag} must be >=0 (set to {GoValue.FormatDuration(value)})");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using EtcdNet.Peer.Transport;
+using EtcdNet.Peer.Wire;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Leasepb;
 using EtcdNet.Server.Membership;

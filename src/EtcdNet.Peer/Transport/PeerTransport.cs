@@ -1,7 +1,7 @@
-using System.Text.Json;
 using EtcdNet.Peer.Wire;
 using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Corruption;
 using EtcdNet.Server.Membership;
 using EtcdNet.Server.Metrics;
 using EtcdNet.Server.Snapshots;
@@ -108,30 +108,15 @@ public sealed class PeerTransport : IPeerTransport, IPeerConnections, IAsyncDisp
     public DateTimeOffset? ActiveSince(ulong member) => _peers.TryGetValue(member, out var peer) ? peer.ActiveSince : null;
 
     /// <inheritdoc/>
-    public async ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation)
-    {
-        if (FindMember(member) is not { } peer)
-            return null;
-        using var watch = new StreamWatch(Options, cancellation);
-        watch.Expect(Options.DialTimeout);
-        try
-        {
-            using var request = peer.Link.Request(HttpMethod.Get, peer.Link.Urls.Current, "/version");
-            using var answer = await _http.SendAsync(request, watch.Token).ConfigureAwait(false);
-            if (!answer.IsSuccessStatusCode)
-                return null;
-            using var json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(watch.Token).ConfigureAwait(false));
-            return json.RootElement.TryGetProperty("etcdserver", out var version) ? version.GetString() : null;
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or InvalidOperationException)
-        {
-            return null;
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            return null;
-        }
-    }
+    public ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation) => FindMember(member) is { } peer
+        ? PeerInquiry.AskAsync(peer.Link, "/version", null, Options.DialTimeout,
+            static json => json.TryGetProperty("etcdserver", out var version) ? version.GetString() : null, cancellation)
+        : new((string?)null);
+
+    /// <inheritdoc/>
+    public ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation) => FindMember(member) is { } peer
+        ? PeerInquiry.AskAsync(peer.Link, "/members/hashkv", HashKvJson.Question(revision), Options.QuestionTimeout, HashKvJson.ReadAnswer, cancellation)
+        : new((MemberHash?)null);
 
     /// <summary>True while that member reads both streams to it, so that nothing has to be posted.</summary>
     public bool HasStreamsTo(ulong member) => _peers.TryGetValue(member, out var peer) && peer.HasStreams;

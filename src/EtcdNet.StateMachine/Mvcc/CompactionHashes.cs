@@ -25,6 +25,13 @@ public sealed class CompactionHashes
         }
     }
 
+    /// <summary>All that are kept, the newest first.</summary>
+    public IReadOnlyList<KvHashResult> NewestFirst()
+    {
+        lock (_gate)
+            return [.. _hashes.Reverse()];
+    }
+
     internal void Add(KvHashResult hash)
     {
         lock (_gate)

@@ -15,7 +15,7 @@ public sealed partial class MvccStore
             : new KvHash(this, _records).Hash(revision);
 
     /// <summary>Hashes of compactions, for those whose past is gone.</summary>
-    internal CompactionHashes Hashes { get; } = new();
+    public CompactionHashes Hashes { get; } = new();
 
     /// <summary>Hashes a revision by the rule of a compact revision, whose records are all still there.</summary>
     internal void KeepHash(long revision, long compactRevision, CancellationToken cancellation)

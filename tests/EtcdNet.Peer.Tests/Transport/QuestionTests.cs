@@ -88,11 +88,25 @@ public sealed class QuestionTests
         Assert.Equal("false", Encoding.UTF8.GetString(await http.ReadWholeBodyAsync()));
     }
 
+    [Fact]
+    public async Task A_member_is_asked_for_the_hash_of_its_keys()
+    {
+        await using var cluster = await Pair.StartAsync();
+        var hash = await cluster.Follower.Transport.AskHashAsync(2, 5, CancellationToken.None);
+        Assert.Equal((2590629752u, 4L, 6L), (hash!.Value.Hash, hash.Value.CompactRevision, hash.Value.CurrentRevision));
+        Assert.Null(await cluster.Follower.Transport.AskHashAsync(2, 99, CancellationToken.None));
+        Assert.Null(await cluster.Follower.Transport.AskHashAsync(3, 5, CancellationToken.None));
+        using var dead = new FakeMember();
+        dead.StopListening();
+        cluster.Follower.Knows((3, dead.Url));
+        Assert.Null(await cluster.Follower.Transport.AskHashAsync(3, 5, CancellationToken.None));
+    }
+
     /// <summary>Asked of etcd 3.5.30 in the same words; the revision of the hash came with 3.6.</summary>
     [Theory]
     [InlineData("GET", "", """{"revision":5}""", 200, """{"header":{"revision":6},"hash":2590629752,"compact_revision":4,"hash_revision":5}""")]
     [InlineData("GET", "", """{"Revision":5,"x":1}""", 200, """{"header":{"revision":6},"hash":2590629752,"compact_revision":4,"hash_revision":5}""")]
-    [InlineData("GET", "X-Etcd-Cluster-ID: 7a\r\n", "{}", 200, """{"header":{"revision":6},"hash":2590629752,"compact_revision":4,"hash_revision":6}""")]
+    [InlineData("GET", "X-Etcd-Cluster-ID: 8d9fa1f3dd2c1d34\r\n", "{}", 200, """{"header":{"revision":6},"hash":2590629752,"compact_revision":4,"hash_revision":6}""")]
     [InlineData("GET", "X-Etcd-Cluster-ID: 1\r\n", """{"revision":5}""", 412, "cluster ID mismatch\n")]
     [InlineData("GET", "", "", 400, "error unmarshalling request\n")]
     [InlineData("GET", "", """{"revision":"5"}""", 400, "error unmarshalling request\n")]
@@ -145,7 +159,7 @@ public sealed class QuestionTests
 
         public bool IsDowngradeEnabled => false;
 
-        public ulong ClusterId => 0x7a;
+        public ulong ClusterId => TestPeer.ClusterId;
 
         public HashKVResponse HashKv(long revision)
         {

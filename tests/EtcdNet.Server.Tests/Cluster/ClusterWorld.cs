@@ -37,6 +37,9 @@ internal sealed class ClusterWorld : IAsyncDisposable
     /// <summary>How long a request may take; by default etcd's seven seconds.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(7);
 
+    /// <summary>Changes the options of members that start.</summary>
+    public Func<MemberOptions, MemberOptions> Adjust { get; set; } = static options => options;
+
     public SimDisk DiskOf(int number) => _disks[number];
 
     public int NumberOf(RunningMember member) => _members.First(entry => entry.Value == member).Key;
@@ -153,7 +156,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
 
     private static Serilog.Core.Logger Logger() => new LoggerConfiguration().CreateLogger();
 
-    private MemberOptions Options(int number, bool joins) => new()
+    private MemberOptions Options(int number, bool joins) => Adjust(new MemberOptions
     {
         Name = $"m{number}",
         DataDirectory = "/data",
@@ -168,7 +171,7 @@ internal sealed class ClusterWorld : IAsyncDisposable
         SnapshotCount = 5,
         CheckpointAfterBytes = 200_000,
         Store = new FasterOptions { PageBits = 21, MemoryBits = 23, SegmentBits = 21, IndexBytes = 1 << 20 },
-    };
+    });
 
     private void OnFatal(Exception error)
     {

@@ -1,16 +1,18 @@
 using System.Collections.Concurrent;
 using EtcdNet.Raft;
 using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Corruption;
 using EtcdNet.Server.Membership;
 using EtcdNet.Server.Snapshots;
 using EtcdNet.StateMachine.Cluster;
+using EtcdNet.StateMachine.Errors;
 
 namespace EtcdNet.Server.Tests.Cluster;
 
 /// <summary>Members in one process that call each other. Each can be cut off.</summary>
 internal sealed class LocalNetwork
 {
-    private readonly ConcurrentDictionary<ulong, PeerInbox> _members = new();
+    private readonly ConcurrentDictionary<ulong, RunningMember> _members = new();
     private readonly ConcurrentDictionary<ulong, bool> _cut = new();
     private Action<byte[]>? _damageOnce;
     private int _snapshots;
@@ -18,12 +20,15 @@ internal sealed class LocalNetwork
     /// <summary>Snapshots that arrived.</summary>
     public int Snapshots => Volatile.Read(ref _snapshots);
 
+    /// <summary>A member that seems to keep something else than the others.</summary>
+    public ulong Liar { get; set; }
+
     /// <summary>Changes the bytes of the next snapshot on its way.</summary>
     public void DamageNext(Action<byte[]> damage) => _damageOnce = damage;
 
     public void Join(RunningMember member)
     {
-        _members[member.Peers.MemberId] = member.Peers;
+        _members[member.Peers.MemberId] = member;
         var transport = new Transport(this, member.Peers);
         member.Connect(transport, transport);
     }
@@ -34,8 +39,10 @@ internal sealed class LocalNetwork
 
     public void Heal() => _cut.Clear();
 
-    private PeerInbox? Find(ulong from, ulong to) =>
+    private RunningMember? FindMember(ulong from, ulong to) =>
         _cut.ContainsKey(from) || _cut.ContainsKey(to) ? null : _members.GetValueOrDefault(to);
+
+    private PeerInbox? Find(ulong from, ulong to) => FindMember(from, to)?.Peers;
 
     private sealed class Transport(LocalNetwork network, PeerInbox self) : IPeerTransport, IPeerConnections
     {
@@ -73,6 +80,21 @@ internal sealed class LocalNetwork
 
         public ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation) =>
             new(network.Find(self.MemberId, member) is null ? null : EtcdVersion.Server);
+
+        public ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation)
+        {
+            try
+            {
+                if (network.FindMember(self.MemberId, member)?.Questions.HashKv(revision) is not { } answer)
+                    return new((MemberHash?)null);
+                uint hash = network.Liar == member ? ~answer.Hash : answer.Hash;
+                return new(new MemberHash(hash, answer.CompactRevision, answer.Header.Revision));
+            }
+            catch (EtcdException)
+            {
+                return new((MemberHash?)null);
+            }
+        }
 
         public void MembersChanged(IReadOnlyList<Member> members, IReadOnlyList<ulong> removed)
         {

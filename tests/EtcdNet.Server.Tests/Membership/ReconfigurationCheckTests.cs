@@ -1,3 +1,4 @@
+using EtcdNet.Server.Corruption;
 using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.StateMachine.Errors;
@@ -90,12 +91,16 @@ public sealed class ReconfigurationCheckTests
     }
 }
 
-/// <summary>Since when members are connected, and which release they say they are.</summary>
+/// <summary>Since when members are connected, and what they say of themselves.</summary>
 internal sealed class FakeConnections : Dictionary<ulong, DateTimeOffset>, IPeerConnections
 {
     public Dictionary<ulong, string> Versions { get; } = [];
 
+    public Func<ulong, long, MemberHash?> Hashes { get; set; } = static (_, _) => null;
+
     public DateTimeOffset? ActiveSince(ulong member) => TryGetValue(member, out DateTimeOffset since) ? since : null;
 
     public ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation) => new(Versions.GetValueOrDefault(member));
+
+    public ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation) => new(Hashes(member, revision));
 }

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Corruption;
 
-namespace EtcdNet.Peer.Listening;
+namespace EtcdNet.Peer.Wire;
 
 /// <summary>Question and answer of <c>/members/hashkv</c> as Go's JSON has them: numbers as numbers, zeros left out, names in any case.</summary>
 internal static class HashKvJson
@@ -24,6 +25,18 @@ internal static class HashKvJson
         }
 
         return revision;
+    }
+
+    /// <summary>The question for a revision (0: now).</summary>
+    public static byte[] Question(long revision) => JsonSerializer.SerializeToUtf8Bytes(new { revision });
+
+    /// <exception cref="FormatException">A number does not fit.</exception>
+    /// <exception cref="InvalidOperationException">Something is not what it should be.</exception>
+    public static MemberHash? ReadAnswer(JsonElement answer)
+    {
+        var current = answer.TryGetProperty("header", out var header) && header.TryGetProperty("revision", out var revision) ? revision.GetInt64() : 0;
+        var hash = answer.TryGetProperty("hash", out var number) ? number.GetUInt32() : 0;
+        return new MemberHash(hash, answer.TryGetProperty("compact_revision", out var compacted) ? compacted.GetInt64() : 0, current);
     }
 
     public static void Write(Utf8JsonWriter json, HashKVResponse answer)
