@@ -186,12 +186,15 @@ public sealed class RunningMember : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation)
     {
         if (_options.InitialCorruptCheck)
-            await _corruption.BeforeStartAsync(cancellation).ConfigureAwait(false);
+            await _corruption.BeforeServingAsync(cancellation).ConfigureAwait(false);
         _threads.Start();
         await _leaderKnown.Task.WaitAsync(cancellation).ConfigureAwait(false);
         _storage.ReleaseRecoveryMemory();
         for (int attempt = 0; !await TryPublishAsync(TimeSpan.FromMilliseconds(250 << Math.Min(attempt, 6)), cancellation).ConfigureAwait(false); attempt++)
             cancellation.ThrowIfCancellationRequested();
+        // Its log is applied now; before, there was only the last checkpoint to compare.
+        if (_options.InitialCorruptCheck)
+            await _corruption.BeforeServingAsync(cancellation).ConfigureAwait(false);
         // Alone there is nobody to ask, and clients find the version decided.
         if (_core.State.LeadsAlone)
             await _versions.DecideAsync(cancellation).ConfigureAwait(false);

@@ -25,18 +25,18 @@ internal sealed class CorruptionCheck(
     private readonly ILogger _log = log.ForContext<CorruptionCheck>();
     private long _compactionChecked;
 
-    /// <summary>Before a member takes part (gate InitialCorruptCheck): it must not vote for, or serve, what nobody else has.</summary>
+    /// <summary>Before a member takes part, and again before it serves clients (gate InitialCorruptCheck): nobody may read what only it has.</summary>
     /// <exception cref="DataDirectoryException">Another member has something else at the same revision.</exception>
-    public async Task BeforeStartAsync(CancellationToken cancellation)
+    public async Task BeforeServingAsync(CancellationToken cancellation)
     {
         KvHashResult own = await Task.Run(() => machine.HashKv(0), cancellation).ConfigureAwait(false);
         Answer[] others = await AskOthersAsync(own.Revision, cancellation).ConfigureAwait(false);
         foreach (Answer other in others.Where(other => other.Hash?.CompactRevision != own.CompactRevision))
-            _log.Warning("member {Member:x} cannot be compared with before the start: it does not answer, or is at another revision", other.Member);
+            _log.Warning("member {Member:x} cannot be compared with at the start: it does not answer, or is at another revision", other.Member);
         Answer[] different = [.. others.Where(other => Differs(other, own))];
         if (different.Length == 0)
         {
-            _log.Information("compared the data with that of the other members before the start; revision {Revision}", own.Revision);
+            _log.Information("compared the data with that of the other members that answered; revision {Revision}", own.Revision);
             return;
         }
         string members = string.Join(", ", different.Select(other => $"{other.Member:x} has {other.Hash!.Value.Hash}"));

@@ -13,7 +13,7 @@ public sealed class CorruptionCheckTests
     {
         var world = new CorruptionWorld(3);
         world.Put("a", "1", world.All);
-        await world.Check.BeforeStartAsync(CancellationToken.None);
+        await world.Check.BeforeServingAsync(CancellationToken.None);
         await world.Check.CompareAsync(CancellationToken.None);
         Assert.Equal(4, world.Asked);
         Assert.Empty(world.Alarms);
@@ -25,7 +25,7 @@ public sealed class CorruptionCheckTests
         var world = new CorruptionWorld(3);
         world.Put("a", "1", 2, 3);
         world.Put("a", "2", 1);
-        var refused = await Assert.ThrowsAsync<DataDirectoryException>(() => world.Check.BeforeStartAsync(CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<DataDirectoryException>(() => world.Check.BeforeServingAsync(CancellationToken.None));
         Assert.Contains("found data inconsistency with peers", refused.Message, StringComparison.Ordinal);
         Assert.Contains("member 2 has", refused.Message, StringComparison.Ordinal);
         Assert.Contains("3 has", refused.Message, StringComparison.Ordinal);
@@ -39,7 +39,7 @@ public sealed class CorruptionCheckTests
         world.Put("a", "2", 1, 4);
         world.Compact(2, 4);
         world.Silent.Add(3);
-        await world.Check.BeforeStartAsync(CancellationToken.None);
+        await world.Check.BeforeServingAsync(CancellationToken.None);
         Assert.Equal(3, world.Asked);
     }
 
