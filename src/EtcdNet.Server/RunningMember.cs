@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Raft;
@@ -222,6 +223,7 @@ public sealed class RunningMember : IAsyncDisposable
         TickInterval = _options.HeartbeatInterval,
         ElectionTicks = (int)Math.Round(_options.ElectionTimeout / _options.HeartbeatInterval),
         PreVote = _options.PreVote,
+        FirstRequestId = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         Random = new Random(unchecked((int)(_storage.MemberId ^ (ulong)_time.GetTimestamp()))),
         RaftLogger = new RaftLogAdapter(log),
         Proposals = _options.Proposals,

@@ -34,7 +34,6 @@ public sealed class SeedTests
     {
         SimSettings[] drawn = [.. Enumerable.Range(1, 300).Select(static seed => SimSettings.Draw(seed, new Random(seed)))];
         Assert.Equal([1, 2, 3, 4, 5, 6, 7], drawn.Select(static settings => settings.Members).Distinct().Order());
-        Assert.Contains(drawn, static settings => settings.IdsCollide);
         Assert.Contains(drawn, static settings => !settings.PreVote);
         Assert.Contains(drawn, static settings => settings.Malice > 0.5);
         Assert.Contains(drawn, static settings => settings.MessageBytesMax == 1);

@@ -146,6 +146,7 @@ internal sealed class SimMember
             PreVote = settings.PreVote,
             CheckQuorum = settings.CheckQuorum,
             Random = new Random(_world.Random.Next()),
+            FirstRequestId = (ulong)_world.Random.NextInt64(),
             Proposals = new ProposerLimits { RequestTimeout = TimeSpan.FromMicroseconds(World.RequestTimeout) },
             MessageBytesMax = settings.MessageBytesMax,
             InflightMessagesMax = settings.InflightMessagesMax,

@@ -11,9 +11,6 @@ internal sealed record SimSettings
     /// <summary>Members that may join later.</summary>
     public required int Spares { get; init; }
 
-    /// <summary>All members' ids end in the same 16 bits, so that the ids of their requests can be the same.</summary>
-    public required bool IdsCollide { get; init; }
-
     public required int ElectionTicks { get; init; }
 
     public required bool PreVote { get; init; }
@@ -78,7 +75,6 @@ internal sealed record SimSettings
             Seed = seed,
             Members = members,
             Spares = Math.Min(3, 8 - members),
-            IdsCollide = random.Next(4) == 0,
             ElectionTicks = random.Next(5, 13),
             PreVote = random.Next(stormy ? 2 : 4) != 0,
             CheckQuorum = random.Next(8) != 0,

@@ -31,15 +31,21 @@ internal sealed partial class World
 
         long end = Schedule.Now + RecoveryTime;
         RunUntil(() => _clients.TrueForAll(static client => !client.IsWaiting) && Leader() is { } leader && Agrees(leader), end, "agree");
-        // A member that was removed and does not know it tells its watchers nothing any more.
+        MoveWatchers();
+        ServeEverybody(end);
+        RunUntil(() => Leader() is { } leader && Agrees(leader) && Members(leader).All(IsCompacted), end, "agree in the end");
+        // A change that was asked for while there were faults may have removed another one meanwhile.
+        MoveWatchers();
+    }
+
+    /// <summary>A member that was removed, and does not know it or stands still, tells its watchers nothing any more.</summary>
+    private void MoveWatchers()
+    {
         foreach (SimWatcher watcher in _watchers)
         {
             if (watcher.Member is not { } at || !Members(Leader()!).Contains(at))
                 watcher.Attach(Leader());
         }
-
-        ServeEverybody(end);
-        RunUntil(() => Leader() is { } leader && Agrees(leader) && Members(leader).All(IsCompacted), end, "agree in the end");
     }
 
     /// <summary>

@@ -146,7 +146,7 @@ internal sealed partial class World
 
     private void Tell(string who, string what) => _story?.AppendLine($"{Schedule.Now / 1_000_000.0,10:F6} {who,-5} {what}");
 
-    private ulong IdOf(int number) => Settings.IdsCollide ? ((ulong)number << 16) | 0x77 : (ulong)number;
+    private static ulong IdOf(int number) => (ulong)number;
 
     private static Entry[] Founding(ulong[] ids) =>
         [.. ids.Select(static (id, i) => new Entry(EntryType.ConfChange, 1, (ulong)i + 1, ConfChangeCodec.Encode(Adding(id, learner: false))))];

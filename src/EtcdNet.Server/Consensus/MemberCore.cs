@@ -1,3 +1,4 @@
+using System.Numerics;
 using EtcdNet.Raft;
 using EtcdNet.Server.Membership;
 using EtcdNet.Server.Snapshots;
@@ -38,12 +39,11 @@ internal sealed class MemberCore : IDisposable
         State.PublishConfiguration(parts.Configuration);
         State.PublishAppliedConfiguration(parts.Configuration);
         State.PublishApplied(machine.AppliedIndex, machine.ConsistentTerm);
-        Ids = new RequestIdGenerator(identity.MemberId, time.GetUtcNow());
+        Ids = new RequestIdGenerator(settings.FirstRequestId);
         Loop = new RaftLoop(new RaftNode(settings.ForRaft(identity.MemberId, machine.AppliedIndex), parts.Entries), State, Pending, settings.TickInterval, time, log);
         Proposer = new Proposer(State, Pending, Ids, Loop, settings.Proposals, time);
-        // Late answers to an earlier life must not be taken for those of this one, not even when the wall clock was set back.
-        ulong firstRound = Ids.Next() ^ ((ulong)time.GetTimestamp() << 16);
-        Reads = new ReadIndexGate(firstRound, State, Loop.ReadIndex, settings.Proposals.RequestTimeout, time);
+        // Late answers to an earlier life must not be taken for those of this one, nor another member's: rounds begin at random as well.
+        Reads = new ReadIndexGate(BitOperations.RotateLeft(settings.FirstRequestId, 32), State, Loop.ReadIndex, settings.Proposals.RequestTimeout, time);
         Writer = new LogWriter(parts.Wal, parts.Entries, Loop.Incoming, Deliver, Loop.Wake, time);
         Housekeeping = housekeeping(this);
         ulong committed = parts.Entries.InitialState().HardState.Commit;
@@ -197,6 +197,9 @@ internal sealed record CoreParts(
 /// <summary>Timing and limits of the consensus part.</summary>
 internal sealed record CoreSettings
 {
+    /// <summary>Id of the first request: random, all 64 bits, another one at each start.</summary>
+    public required ulong FirstRequestId { get; init; }
+
     /// <summary>Length of a Raft tick.</summary>
     public required TimeSpan TickInterval { get; init; }
 

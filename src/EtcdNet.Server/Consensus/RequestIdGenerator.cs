@@ -1,22 +1,15 @@
 namespace EtcdNet.Server.Consensus;
 
 /// <summary>
-/// Ids that are unique among the requests in flight of all members (etcd's scheme): 16 bits of the member's id,
-/// 40 bits of the start time in milliseconds, 8 bits that together with them are counted up.
+/// Ids that no two requests of a cluster share: counted up from a random number of 64 bits that every start of every member draws anew.
+/// etcd puts 16 bits of the member's id and the time of its start there; two members that share those bits, or a clock that was set back,
+/// could then take an equal request of another for the client's own, and answer it before it is in the log.
 /// </summary>
-public sealed class RequestIdGenerator
+/// <param name="first">Random, all 64 bits.</param>
+public sealed class RequestIdGenerator(ulong first)
 {
-    private readonly ulong _prefix;
-    private ulong _suffix;
-
-    /// <param name="memberId">Its low 16 bits tell the members apart.</param>
-    /// <param name="startTime">Tells the runs of one member apart.</param>
-    public RequestIdGenerator(ulong memberId, DateTimeOffset startTime)
-    {
-        _prefix = memberId << 48;
-        _suffix = ((ulong)startTime.ToUnixTimeMilliseconds() & ((1UL << 40) - 1)) << 8;
-    }
+    private ulong _last = first - 1;
 
     /// <summary>The next id. Any thread.</summary>
-    public ulong Next() => _prefix | (Interlocked.Increment(ref _suffix) & ((1UL << 48) - 1));
+    public ulong Next() => Interlocked.Increment(ref _last);
 }
