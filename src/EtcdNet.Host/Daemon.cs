@@ -78,10 +78,10 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
             Task removed = WaitRemovedAsync(member);
             Task started = member.StartAsync(signals.Token);
             // A member that finds no leader serves what it can after a while: its state, reads that need no leader, and errors that
-            // say what is wrong. One that has just joined has nothing to serve.
+            // say what is wrong. One that has just joined has nothing to serve, and one that compares its data first must not.
             Task patience = Task.Delay(ReadyTimeout, signals.Token);
             Task first = await FirstAsync(started, removed, _fatal.Task, patience).ConfigureAwait(false);
-            bool early = first == patience && settings.Joins is null && !signals.Token.IsCancellationRequested;
+            bool early = first == patience && settings.Joins is null && !settings.InitialCorruptCheck && !signals.Token.IsCancellationRequested;
             if (early)
             {
                 _log.Warning("timed out waiting for the ready notification; clients are served although there is no leader");

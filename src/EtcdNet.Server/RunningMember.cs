@@ -39,11 +39,13 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly TaskCompletionSource _leaderKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Leadership _leadership;
     private readonly ClusterVersionMonitor _versions;
+    private readonly OwnHash _ownHash;
     private readonly CorruptionCheck _corruption;
     private readonly MembershipChanges _changes;
     private readonly LeaseRouter _leaseRouter;
     private readonly Action<Exception> _fatal;
     private ILeaderLink? _leaderLink;
+    private Task _started = Task.CompletedTask;
     private Task _monitored = Task.CompletedTask;
     private int _alarmAsked;
 
@@ -71,8 +73,9 @@ public sealed class RunningMember : IAsyncDisposable
         _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
         _leadership = new Leadership(_core, members, options, time, log);
         _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
-        _corruption = new CorruptionCheck(storage.Machine, storage.MemberId, _core.Reads, _core.Proposer, () => _core.Connections, log);
-        Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine);
+        _ownHash = new OwnHash(storage.Machine, log);
+        _corruption = new CorruptionCheck(storage.Machine, _ownHash, storage.MemberId, _core.Reads, _core.State, _core.Proposer, () => _core.Connections, time, log);
+        Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine, _ownHash);
         _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
         Services = MakeServices();
         _core.LeaderChanged = OnLeaderChanged;
@@ -184,8 +187,12 @@ public sealed class RunningMember : IAsyncDisposable
         await _core.Proposer.ProposeConfChangeAsync(change, cancellation).ConfigureAwait(false);
 
     /// <summary>Starts the threads; completes when a leader is known, and the member has applied its log and told its name and URLs.</summary>
-    public async Task StartAsync(CancellationToken cancellation)
+    public Task StartAsync(CancellationToken cancellation) => _started = StartUntilStoppedAsync(cancellation);
+
+    private async Task StartUntilStoppedAsync(CancellationToken stop)
     {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stopping.Token);
+        CancellationToken cancellation = either.Token;
         if (_options.InitialCorruptCheck)
             await _corruption.BeforeServingAsync(cancellation).ConfigureAwait(false);
         _threads.Start();
@@ -207,6 +214,7 @@ public sealed class RunningMember : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
+        await _started.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _monitored.ConfigureAwait(false);
         _autoCompactor?.Dispose();
         _leases.Dispose();
@@ -215,6 +223,7 @@ public sealed class RunningMember : IAsyncDisposable
         _core.Dispose();
         _storage.Dispose();
         _versions.Dispose();
+        _ownHash.Dispose();
         _stopping.Dispose();
     }
 
@@ -223,7 +232,7 @@ public sealed class RunningMember : IAsyncDisposable
         TickInterval = _options.HeartbeatInterval,
         ElectionTicks = (int)Math.Round(_options.ElectionTimeout / _options.HeartbeatInterval),
         PreVote = _options.PreVote,
-        FirstRequestId = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+        FirstRequestId = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) >> 1,
         Random = new Random(unchecked((int)(_storage.MemberId ^ (ulong)_time.GetTimestamp()))),
         RaftLogger = new RaftLogAdapter(log),
         Proposals = _options.Proposals,

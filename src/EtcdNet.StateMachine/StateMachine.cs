@@ -162,7 +162,8 @@ public sealed partial class StateMachine
 
     /// <summary>Hash of the key space at a revision (0: now), the number etcd gives. Any thread.</summary>
     /// <exception cref="EtcdException">Compacted, FutureRev.</exception>
-    public KvHashResult HashKv(long revision) => Store.Hash(revision);
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public KvHashResult HashKv(long revision, CancellationToken cancellation = default) => Store.Hash(revision, cancellation);
 
     /// <summary>
     /// Hash of the whole replicated state; equal on members that applied the same entries. Applier's thread, outside of a batch.

@@ -75,6 +75,23 @@ public sealed class CompactionHashTests
         Assert.NotEqual(-1, _machine.Store.Hash(6).CompactRevision);
     }
 
+    [Fact]
+    public void What_a_leaders_state_has_replaced_is_not_hashed()
+    {
+        Write(10);
+        Assert.Null(_machine.Compact(6, physically: false));
+        using (ScheduledCompaction scheduled = Taken())
+        {
+            var ahead = new Machine();
+            for (int i = 0; i < 20; i++)
+                ahead.Put($"k{i % 2}", $"{i}");
+            Assert.Null(ahead.Compact(15));
+            _machine.State.Adopt(new Machine(ahead.Backend, ahead.State.Capture()).State);
+            scheduled.Hash(CancellationToken.None);
+        }
+        Assert.Empty(_machine.Store.Hashes.NewestFirst());
+    }
+
     private ScheduledCompaction Taken() => _machine.Store.TakeScheduled() ?? throw new InvalidOperationException("nothing is scheduled");
 
     private void Write(int count)

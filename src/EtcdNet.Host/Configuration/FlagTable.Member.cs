@@ -39,7 +39,7 @@ public static partial class FlagTable
         new("max-concurrent-streams", FlagKind.UInt32, "4294967295", FlagGroup.Member, FlagStatus.Built,
             "Most streams that a client may have open on one connection."),
         new("max-learners", FlagKind.Int, "1", FlagGroup.Member, FlagStatus.Built,
-            "Most learners in the cluster. Give all members the same.") { Versions = "3.6–3.8" },
+            "Most learners in the cluster. Give all members the same; do not lower it while there are learners.") { Versions = "3.6–3.8" },
         new("grpc-keepalive-min-time", FlagKind.Duration, "5s", FlagGroup.Member, FlagStatus.Built,
             "Shortest time between pings of a client; more of them close the connection."),
         new("grpc-keepalive-interval", FlagKind.Duration, "2h", FlagGroup.Member, FlagStatus.Built,

@@ -101,7 +101,8 @@ internal sealed class QuestionEndpoints(IPeerQuestions questions)
             return;
         }
 
-        var answer = questions.HashKv(HashKvJson.ReadRevision(await ReadAsync(context).ConfigureAwait(false)));
+        var revision = HashKvJson.ReadRevision(await ReadAsync(context).ConfigureAwait(false));
+        var answer = await questions.HashKvAsync(revision, context.RequestAborted).ConfigureAwait(false);
         await JsonAnswer.WriteAsync(context, json => HashKvJson.Write(json, answer)).ConfigureAwait(false);
     }
 

@@ -16,6 +16,9 @@ namespace EtcdNet.Peer.Transport;
 /// </summary>
 public sealed class PeerTransport : IPeerTransport, IPeerConnections, IAsyncDisposable
 {
+    /// <summary>Of answers that are taken whole; streams are not.</summary>
+    private const int AnswerBytesMax = 4 << 20;
+
     private readonly IPeerReceiver _receiver;
     private readonly ILogger _log;
     private readonly HttpClient _http;
@@ -39,7 +42,7 @@ public sealed class PeerTransport : IPeerTransport, IPeerConnections, IAsyncDisp
         handler.UseProxy = false;
         handler.ConnectTimeout = options.DialTimeout;
         handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30);
-        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = AnswerBytesMax };
     }
 
     internal PeerTransportOptions Options { get; }
@@ -115,7 +118,7 @@ public sealed class PeerTransport : IPeerTransport, IPeerConnections, IAsyncDisp
 
     /// <inheritdoc/>
     public ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation) => FindMember(member) is { } peer
-        ? PeerInquiry.AskAsync(peer.Link, "/members/hashkv", HashKvJson.Question(revision), Options.QuestionTimeout, HashKvJson.ReadAnswer, cancellation)
+        ? PeerInquiry.AskAsync(peer.Link, "/members/hashkv", HashKvJson.Question(revision), Options.HashTimeout, json => HashKvJson.ReadAnswer(json, revision), cancellation)
         : new((MemberHash?)null);
 
     /// <summary>True while that member reads both streams to it, so that nothing has to be posted.</summary>

@@ -38,6 +38,9 @@ public sealed class PeerTransportOptions
     /// <summary>Time that the leader may take to answer what was passed on to it (<see cref="LeaderClient"/>).</summary>
     public TimeSpan QuestionTimeout { get; init; } = TimeSpan.FromSeconds(7);
 
+    /// <summary>Time that a member may take to hash all its keys: some seconds for some million.</summary>
+    public TimeSpan HashTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Interval of round-trip measurements.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromSeconds(4);
 

@@ -30,11 +30,17 @@ internal static class HashKvJson
     /// <summary>The question for a revision (0: now).</summary>
     public static byte[] Question(long revision) => JsonSerializer.SerializeToUtf8Bytes(new { revision });
 
+    /// <summary>The answer to a question; null when it is none to this one.</summary>
     /// <exception cref="FormatException">A number does not fit.</exception>
     /// <exception cref="InvalidOperationException">Something is not what it should be.</exception>
-    public static MemberHash? ReadAnswer(JsonElement answer)
+    public static MemberHash? ReadAnswer(JsonElement answer, long asked)
     {
-        var current = answer.TryGetProperty("header", out var header) && header.TryGetProperty("revision", out var revision) ? revision.GetInt64() : 0;
+        if (!answer.TryGetProperty("header", out var header))
+            return null;
+        // etcd tells since 3.6 what it hashed.
+        if (asked != 0 && answer.TryGetProperty("hash_revision", out var hashed) && hashed.GetInt64() != asked)
+            return null;
+        var current = header.TryGetProperty("revision", out var revision) ? revision.GetInt64() : 0;
         var hash = answer.TryGetProperty("hash", out var number) ? number.GetUInt32() : 0;
         return new MemberHash(hash, answer.TryGetProperty("compact_revision", out var compacted) ? compacted.GetInt64() : 0, current);
     }

@@ -21,6 +21,7 @@ internal sealed class CompactionHasher(MvccStore store, Action wake, ILogger log
     private readonly CancellationTokenSource _end = new();
     private readonly ILogger _log = log.ForContext<CompactionHasher>();
     private Task _running = Task.CompletedTask;
+    private bool _isTold;
 
     /// <summary>Applier's thread, between two batches and before the compactor's step.</summary>
     public void Step()
@@ -28,10 +29,21 @@ internal sealed class CompactionHasher(MvccStore store, Action wake, ILogger log
         while (store.TakeScheduled() is { } compaction)
         {
             if (store.LiveKeys > KeysMax || _end.IsCancellationRequested)
+            {
                 compaction.Dispose();
+                TellOnce();
+            }
             else
                 _running = _running.ContinueWith(_ => Run(compaction), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
+    }
+
+    private void TellOnce()
+    {
+        if (_isTold || _end.IsCancellationRequested)
+            return;
+        _isTold = true;
+        _log.Warning("a store of more than {KeysMax} keys is not hashed at compactions: members cannot be compared there", KeysMax);
     }
 
     /// <summary>Applier's thread: gives up what is not done, and returns when nothing is read any more.</summary>

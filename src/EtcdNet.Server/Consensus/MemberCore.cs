@@ -197,7 +197,7 @@ internal sealed record CoreParts(
 /// <summary>Timing and limits of the consensus part.</summary>
 internal sealed record CoreSettings
 {
-    /// <summary>Id of the first request: random, all 64 bits, another one at each start.</summary>
+    /// <summary>Id of the first request: random, of 63 bits, another one at each start.</summary>
     public required ulong FirstRequestId { get; init; }
 
     /// <summary>Length of a Raft tick.</summary>

@@ -48,9 +48,8 @@ internal sealed class PendingProposals
     }
 
     /// <summary>
-    /// Takes out the wait for an entry. Ids may repeat: two members can share the 16 bits of their ids, and a clock that was
-    /// set back repeats those of an earlier life. So the bytes decide, else a member could answer, and even apply, another
-    /// request than the others do.
+    /// Takes out the wait for an entry. Ids do not repeat (<see cref="RequestIdGenerator"/>), but members of other making
+    /// draw them in their own way. So the bytes decide as well, else a member could apply another request than the others do.
     /// </summary>
     public PendingProposal? Remove(ulong id, ReadOnlySpan<byte> entry)
     {

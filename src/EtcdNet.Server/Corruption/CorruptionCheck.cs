@@ -15,13 +15,18 @@ namespace EtcdNet.Server.Corruption;
 /// </summary>
 /// <param name="machine">What this member keeps.</param>
 /// <param name="self">Its id.</param>
-/// <param name="reads">Tells when this member has everything that any other could have had before.</param>
+/// <param name="own">Hashes it.</param>
+/// <param name="reads">Tells when this member has everything that any client could have been told before.</param>
+/// <param name="status">Knows what is committed, and what of it is applied here.</param>
 /// <param name="proposer">For the alarm CORRUPT, which stops all writes.</param>
 /// <param name="connections">Asks the others.</param>
 /// <param name="log">Log of the process.</param>
 internal sealed class CorruptionCheck(
-    StateMachine.StateMachine machine, ulong self, IReadIndexGate reads, IProposer proposer, Func<IPeerConnections> connections, ILogger log)
+    StateMachine.StateMachine machine, OwnHash own, ulong self, IReadIndexGate reads, IConsensusStatus status, IProposer proposer,
+    Func<IPeerConnections> connections, TimeProvider time, ILogger log)
 {
+    private static readonly TimeSpan ApplyPoll = TimeSpan.FromMilliseconds(10);
+
     private readonly ILogger _log = log.ForContext<CorruptionCheck>();
     private long _compactionChecked;
 
@@ -29,18 +34,19 @@ internal sealed class CorruptionCheck(
     /// <exception cref="DataDirectoryException">Another member has something else at the same revision.</exception>
     public async Task BeforeServingAsync(CancellationToken cancellation)
     {
-        KvHashResult own = await Task.Run(() => machine.HashKv(0), cancellation).ConfigureAwait(false);
-        Answer[] others = await AskOthersAsync(own.Revision, cancellation).ConfigureAwait(false);
-        foreach (Answer other in others.Where(other => other.Hash?.CompactRevision != own.CompactRevision))
-            _log.Warning("member {Member:x} cannot be compared with at the start: it does not answer, or is at another revision", other.Member);
-        Answer[] different = [.. others.Where(other => Differs(other, own))];
+        if (await own.AtAsync(0, cancellation).ConfigureAwait(false) is not { } here)
+            throw new DataDirectoryException("the data of this member is damaged (the log says which record); remove this member and add it again with an empty directory (etcdctl member remove, member add)");
+        Answer[] others = await AskOthersAsync(here.Revision, cancellation).ConfigureAwait(false);
+        foreach (Answer other in others.Where(other => other.Hash is not { IsDamaged: false } hash || hash.CompactRevision != here.CompactRevision))
+            _log.Warning("member {Member:x} cannot be compared with at the start: it does not answer, is at another revision, or is damaged itself", other.Member);
+        Answer[] different = [.. others.Where(other => Differs(other, here) && !other.Hash!.Value.IsDamaged)];
         if (different.Length == 0)
         {
-            _log.Information("compared the data with that of the other members that answered; revision {Revision}", own.Revision);
+            _log.Information("compared the data with that of the other members that answered; revision {Revision}", here.Revision);
             return;
         }
         string members = string.Join(", ", different.Select(other => $"{other.Member:x} has {other.Hash!.Value.Hash}"));
-        throw new DataDirectoryException($"found data inconsistency with peers: the hash of the keys at revision {own.Revision} is {own.Hash} here, but member {members}; "
+        throw new DataDirectoryException($"found data inconsistency with peers: the hash of the keys at revision {here.Revision} is {here.Hash} here, but member {members}; "
             + "if the others agree, remove this member and add it again with an empty directory (etcdctl member remove, member add)");
     }
 
@@ -48,13 +54,18 @@ internal sealed class CorruptionCheck(
     /// <exception cref="EtcdException">No quorum, or the alarm was not taken.</exception>
     public async Task CompareAsync(CancellationToken cancellation)
     {
-        KvHashResult own = await Task.Run(() => machine.HashKv(0), cancellation).ConfigureAwait(false);
-        Answer[] others = await AskOthersAsync(own.Revision, cancellation).ConfigureAwait(false);
-        // Everything that was committed when the others answered is here after this.
-        await reads.WaitAsync(cancellation).ConfigureAwait(false);
+        if (await own.AtAsync(0, cancellation).ConfigureAwait(false) is not { } here)
+        {
+            await RaiseAsync(self, cancellation).ConfigureAwait(false);
+            return;
+        }
+        Answer[] others = await AskOthersAsync(here.Revision, cancellation).ConfigureAwait(false);
+        await CatchUpAsync(cancellation).ConfigureAwait(false);
         foreach (Answer other in others)
         {
-            if (other.Hash is { } hash && WhyWrong(hash, own) is { } reason)
+            if (other.Hash is not { } hash)
+                _log.Warning("member {Member:x} cannot be compared with: it does not answer, or is behind", other.Member);
+            else if (WhyWrong(hash, here) is { } reason)
             {
                 _log.Error("found data inconsistency with member {Member:x}: {Reason:l}", other.Member, reason);
                 await RaiseAsync(other.Member, cancellation).ConfigureAwait(false);
@@ -62,47 +73,59 @@ internal sealed class CorruptionCheck(
         }
     }
 
+    /// <summary>
+    /// Everything that was committed when the others answered is here after this: a leader alone may read without asking anybody, but a
+    /// learner can have applied before it.
+    /// </summary>
+    private async Task CatchUpAsync(CancellationToken cancellation)
+    {
+        await reads.WaitAsync(cancellation).ConfigureAwait(false);
+        ulong committed = status.Current.CommitIndex;
+        while (machine.AppliedIndex < committed)
+            await Task.Delay(ApplyPoll, time, cancellation).ConfigureAwait(false);
+    }
+
     /// <summary>On the leader (gate CompactHashCheck): compares the hashes that all members kept of the last compactions, newest first.</summary>
     /// <exception cref="EtcdException">The alarm was not taken.</exception>
     public async Task CompareCompactionsAsync(CancellationToken cancellation)
     {
-        foreach (KvHashResult own in machine.Store.Hashes.NewestFirst().Where(hash => hash.Revision > _compactionChecked))
+        foreach (KvHashResult here in machine.Store.Hashes.NewestFirst().Where(hash => hash.Revision > _compactionChecked))
         {
-            Answer[] others = await AskOthersAsync(own.Revision, cancellation).ConfigureAwait(false);
-            if (others.Length > 0 && await JudgeCompactionAsync(own, others, cancellation).ConfigureAwait(false))
+            Answer[] others = await AskOthersAsync(here.Revision, cancellation).ConfigureAwait(false);
+            if (others.Length > 0 && await JudgeCompactionAsync(here, others, cancellation).ConfigureAwait(false))
                 return;
         }
     }
 
-    private static bool Differs(Answer other, KvHashResult own) =>
-        other.Hash is { } hash && hash.CompactRevision == own.CompactRevision && hash.Hash != own.Hash;
+    private static bool Differs(Answer other, KvHashResult here) =>
+        other.Hash is { } hash && hash.CompactRevision == here.CompactRevision && hash.Hash != here.Hash;
 
-    private string? WhyWrong(MemberHash other, KvHashResult own)
+    private string? WhyWrong(MemberHash other, KvHashResult here)
     {
         if (other.CurrentRevision > machine.Store.CurrentRevision)
             return $"its revision {other.CurrentRevision} is higher than the leader's {machine.Store.CurrentRevision}";
         if (other.CompactRevision > machine.Store.CompactRevision)
             return $"its compact revision {other.CompactRevision} is higher than the leader's {machine.Store.CompactRevision}";
-        if (other.CompactRevision == own.CompactRevision && other.Hash != own.Hash)
-            return $"the hash of its keys at revision {own.Revision} is {other.Hash}, the leader's {own.Hash}";
+        if (other.CompactRevision == here.CompactRevision && other.Hash != here.Hash)
+            return $"the hash of its keys at revision {here.Revision} is {other.Hash}, the leader's {here.Hash}";
         return null;
     }
 
     /// <returns>True when older compactions need not be looked at: all members agree on this one, or the alarm is raised.</returns>
-    private async Task<bool> JudgeCompactionAsync(KvHashResult own, Answer[] others, CancellationToken cancellation)
+    private async Task<bool> JudgeCompactionAsync(KvHashResult here, Answer[] others, CancellationToken cancellation)
     {
-        Answer[] comparable = [.. others.Where(other => other.Hash?.CompactRevision == own.CompactRevision)];
+        Answer[] comparable = [.. others.Where(other => other.Hash?.CompactRevision == here.CompactRevision)];
         bool all = comparable.Length == others.Length;
-        if (comparable.All(other => other.Hash!.Value.Hash == own.Hash))
+        if (comparable.All(other => other.Hash!.Value.Hash == here.Hash))
         {
             if (all)
-                _compactionChecked = own.Revision;
-            _log.Information("compared the hashes of compaction {Revision}; {Members} of {Others} others answered, all the same", own.Revision, comparable.Length, others.Length);
+                _compactionChecked = here.Revision;
+            _log.Information("compared the hashes of compaction {Revision}; {Members} of {Others} others answered, all the same", here.Revision, comparable.Length, others.Length);
             return all;
         }
 
-        var members = comparable.Select(static other => (other.Member, other.Hash!.Value.Hash)).Append((Member: self, own.Hash)).ToLookup(static one => one.Hash, static one => one.Member);
-        _log.Error("the members' hashes of compaction {Revision} differ: {Hashes:l}", own.Revision,
+        var members = comparable.Select(static other => (other.Member, other.Hash!.Value.Hash)).Append((Member: self, here.Hash)).ToLookup(static one => one.Hash, static one => one.Member);
+        _log.Error("the members' hashes of compaction {Revision} differ: {Hashes:l}", here.Revision,
             string.Join("; ", members.Select(static group => $"{group.Key}: {string.Join(',', group.Select(static member => member.ToString("x")))}")));
         int quorum = ((others.Length + 1) / 2) + 1;
         // Without a majority nobody knows who is right: 0 stands for all.
@@ -117,6 +140,9 @@ internal sealed class CorruptionCheck(
     private async Task RaiseAsync(ulong member, CancellationToken cancellation)
     {
         if (machine.Alarms.Get(AlarmType.Corrupt).Any(alarm => alarm.MemberID == member))
+            return;
+        // It may have been removed while it was asked.
+        if (member != 0 && machine.Members.Find(member) is null)
             return;
         var alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = member, Alarm = AlarmType.Corrupt };
         await proposer.ProposeAsync(new InternalRaftRequest { Alarm = alarm }, cancellation).ConfigureAwait(false);

@@ -1,5 +1,4 @@
 using EtcdNet.Server.Consensus;
-using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Errors;
 using Serilog;
 
@@ -15,6 +14,9 @@ namespace EtcdNet.Server.Corruption;
 internal sealed class CorruptionMonitor(
     CorruptionCheck check, TimeSpan interval, TimeSpan compactionInterval, IConsensusStatus status, TimeProvider time, ILogger log)
 {
+    /// <summary>What a timer can wait for: 49 days.</summary>
+    private const uint PauseMillisecondsMax = uint.MaxValue - 2;
+
     private readonly ILogger _log = log.ForContext<CorruptionMonitor>();
 
     /// <summary>Compares until cancelled.</summary>
@@ -26,7 +28,7 @@ internal sealed class CorruptionMonitor(
     {
         if (pause == TimeSpan.Zero)
             return;
-        using var timer = new PeriodicTimer(pause, time);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(Math.Clamp(pause.TotalMilliseconds, 1, PauseMillisecondsMax)), time);
         while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false))
         {
             if (status.Current.IsLeader)
@@ -44,10 +46,6 @@ internal sealed class CorruptionMonitor(
         catch (EtcdException error)
         {
             _log.Warning("the members' data could not be compared: {Reason:l}", error.Message);
-        }
-        catch (BackendDamagedException damage)
-        {
-            _log.Error("the data of this member could not be hashed: {Damage:l}", damage.Message);
         }
     }
 }

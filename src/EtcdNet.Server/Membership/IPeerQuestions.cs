@@ -12,9 +12,12 @@ public interface IPeerQuestions
     /// <summary>This cluster: who names another one is not answered.</summary>
     ulong ClusterId { get; }
 
-    /// <summary>The hash of the keys as this member has them at a revision (0: now), without asking whether it is up to date.</summary>
+    /// <summary>
+    /// The hash of the keys as this member has them at a revision (0: now), without asking whether it is up to date; 0 when a record is
+    /// damaged, which no healthy member has. One is computed at a time.
+    /// </summary>
     /// <exception cref="StateMachine.Errors.EtcdException">Compacted, FutureRev.</exception>
-    HashKVResponse HashKv(long revision);
+    ValueTask<HashKVResponse> HashKvAsync(long revision, CancellationToken cancellation);
 
     /// <summary>Renews a lease by this member's clock.</summary>
     /// <returns>The full TTL in seconds; 0 when there is no such lease.</returns>

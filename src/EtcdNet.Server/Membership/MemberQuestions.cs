@@ -1,4 +1,5 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Corruption;
 using EtcdNet.Server.Leasing;
 using EtcdNet.StateMachine.Mvcc;
 using Member = EtcdNet.StateMachine.Cluster.Member;
@@ -7,7 +8,7 @@ namespace EtcdNet.Server.Membership;
 
 /// <summary>Answers what other members ask this one, as the leader or not at all: nothing is passed on twice.</summary>
 internal sealed class MemberQuestions(
-    ulong clusterId, LeaseRouter leases, MembershipChanges changes, StateMachine.StateMachine machine) : IPeerQuestions
+    ulong clusterId, LeaseRouter leases, MembershipChanges changes, StateMachine.StateMachine machine, OwnHash own) : IPeerQuestions
 {
     /// <inheritdoc/>
     public bool IsDowngradeEnabled => machine.Members.DowngradeTarget is not null;
@@ -16,9 +17,11 @@ internal sealed class MemberQuestions(
     public ulong ClusterId => clusterId;
 
     /// <inheritdoc/>
-    public HashKVResponse HashKv(long revision)
+    public async ValueTask<HashKVResponse> HashKvAsync(long revision, CancellationToken cancellation)
     {
-        KvHashResult hash = machine.HashKv(revision);
+        ReadView view = machine.Store.View;
+        KvHashResult hash = await own.AtAsync(revision, cancellation).ConfigureAwait(false)
+            ?? new KvHashResult(0, revision, view.CompactRevision, view.CurrentRevision);
         return new HashKVResponse
         {
             Header = new ResponseHeader { Revision = hash.CurrentRevision },

@@ -93,7 +93,7 @@ public sealed class MaintenanceService
     public async ValueTask<HashKVResponse> HashKvAsync(HashKVRequest request, CallContext call)
     {
         await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
-        KvHashResult hash = _machine.HashKv(request.Revision);
+        KvHashResult hash = _machine.HashKv(request.Revision, call.Cancellation);
         return new HashKVResponse
         {
             Header = _headers.Header(hash.CurrentRevision),

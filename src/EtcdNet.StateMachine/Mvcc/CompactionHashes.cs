@@ -52,12 +52,16 @@ public sealed class ScheduledCompaction : IDisposable
     private readonly MvccStore _store;
     private readonly ReadPins.Pin _pin;
     private readonly long _before;
+    private readonly ReadView _view;
+    private readonly int _adoptions;
 
     internal ScheduledCompaction(MvccStore store, long revision, long before)
     {
         _store = store;
         Revision = revision;
         _before = before;
+        _view = store.View;
+        _adoptions = store.Adoptions;
         _pin = store.Pins.Add();
         _pin.Settle(before);
     }
@@ -68,7 +72,7 @@ public sealed class ScheduledCompaction : IDisposable
     /// <summary>Computes the hash and keeps it for <see cref="MvccStore.Hash"/>. Any thread; reads every record that lives at the revision.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="BackendDamagedException">A record is damaged or missing.</exception>
-    public void Hash(CancellationToken cancellation) => _store.KeepHash(Revision, _before, cancellation);
+    public void Hash(CancellationToken cancellation) => _store.KeepHash(_view, _adoptions, Revision, _before, cancellation);
 
     /// <inheritdoc/>
     public void Dispose() => _pin.Dispose();

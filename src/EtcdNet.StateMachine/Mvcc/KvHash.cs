@@ -22,7 +22,8 @@ internal sealed class KvHash(MvccStore store, RecordReader records)
 {
     /// <summary>Hashes everything up to a revision (0: the newest). Any thread.</summary>
     /// <exception cref="EtcdException">Compacted, FutureRev.</exception>
-    public KvHashResult Hash(long revision)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public KvHashResult Hash(long revision, CancellationToken cancellation)
     {
         while (true)
         {
@@ -32,7 +33,7 @@ internal sealed class KvHash(MvccStore store, RecordReader records)
             if (revision > view.CurrentRevision)
                 throw EtcdError.FutureRev.ToException();
             long at = revision == 0 ? view.CurrentRevision : revision;
-            if (TryHash(view, at, out uint hash))
+            if (TryHash(view, at, cancellation, out uint hash))
                 return new KvHashResult(hash, at, view.CompactRevision, view.CurrentRevision);
         }
     }
@@ -52,12 +53,12 @@ internal sealed class KvHash(MvccStore store, RecordReader records)
     }
 
     /// <returns>False when a compaction was applied meanwhile: the number belongs to none of both.</returns>
-    private bool TryHash(ReadView view, long revision, out uint hash)
+    private bool TryHash(ReadView view, long revision, CancellationToken cancellation, out uint hash)
     {
         List<Row> rows = CollectRows(view, revision);
         try
         {
-            hash = Sum(rows, CancellationToken.None);
+            hash = Sum(rows, cancellation);
         }
         catch (RecordMissingException missing)
         {

@@ -9,26 +9,32 @@ public sealed partial class MvccStore
 
     /// <summary>Hash of the key space at a revision (0: now), the number etcd gives. Any thread.</summary>
     /// <exception cref="Errors.EtcdException">Compacted, FutureRev.</exception>
-    public KvHashResult Hash(long revision) =>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public KvHashResult Hash(long revision, CancellationToken cancellation = default) =>
         revision > 0 && Hashes.Find(revision) is { } kept
             ? kept with { CurrentRevision = CurrentRevision }
-            : new KvHash(this, _records).Hash(revision);
+            : new KvHash(this, _records).Hash(revision, cancellation);
 
     /// <summary>Hashes of compactions, for those whose past is gone.</summary>
     public CompactionHashes Hashes { get; } = new();
 
-    /// <summary>Hashes a revision by the rule of a compact revision, whose records are all still there.</summary>
-    internal void KeepHash(long revision, long compactRevision, CancellationToken cancellation)
+    /// <summary>How often a leader's state took the place of this one.</summary>
+    internal int Adoptions => Volatile.Read(ref _adoptions);
+
+    /// <summary>
+    /// Hashes a revision of a view by the rule of a compact revision, whose records are all still there, unless a leader's state has taken
+    /// the place of what is hashed since.
+    /// </summary>
+    internal void KeepHash(ReadView view, int adoptions, long revision, long compactRevision, CancellationToken cancellation)
     {
-        int adoptions = Volatile.Read(ref _adoptions);
-        ReadView view = View;
         Invariant.Check(view.CurrentRevision >= revision);
         try
         {
             uint hash = new KvHash(this, _records).Hash(new ReadView(view.Root, view.CurrentRevision, compactRevision), revision, cancellation);
-            Hashes.Add(new KvHashResult(hash, revision, compactRevision, view.CurrentRevision));
+            if (Adoptions == adoptions)
+                Hashes.Add(new KvHashResult(hash, revision, compactRevision, view.CurrentRevision));
         }
-        catch (BackendDamagedException) when (Volatile.Read(ref _adoptions) != adoptions)
+        catch (BackendDamagedException) when (Adoptions != adoptions)
         {
             // A leader's snapshot took the place of the state; what is missing in it was compacted.
         }

@@ -161,14 +161,14 @@ public sealed class QuestionTests
 
         public ulong ClusterId => TestPeer.ClusterId;
 
-        public HashKVResponse HashKv(long revision)
+        public ValueTask<HashKVResponse> HashKvAsync(long revision, CancellationToken cancellation)
         {
             if (revision is 2 or 99)
                 throw (revision == 2 ? EtcdError.Compacted : EtcdError.FutureRev).ToException();
-            return new()
+            return new(new HashKVResponse
             {
                 Header = new ResponseHeader { Revision = 6 }, Hash = 2590629752, CompactRevision = 4, HashRevision = revision == 0 ? 6 : revision,
-            };
+            });
         }
 
         public ValueTask<long> RenewLeaseAsync(long id, CancellationToken cancellation)

@@ -81,18 +81,19 @@ internal sealed class LocalNetwork
         public ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation) =>
             new(network.Find(self.MemberId, member) is null ? null : EtcdVersion.Server);
 
-        public ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation)
+        public async ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation)
         {
             try
             {
-                if (network.FindMember(self.MemberId, member)?.Questions.HashKv(revision) is not { } answer)
-                    return new((MemberHash?)null);
+                if (network.FindMember(self.MemberId, member) is not { } asked)
+                    return null;
+                var answer = await asked.Questions.HashKvAsync(revision, cancellation);
                 uint hash = network.Liar == member ? ~answer.Hash : answer.Hash;
-                return new(new MemberHash(hash, answer.CompactRevision, answer.Header.Revision));
+                return new MemberHash(hash, answer.CompactRevision, answer.Header.Revision);
             }
             catch (EtcdException)
             {
-                return new((MemberHash?)null);
+                return null;
             }
         }
 

@@ -54,6 +54,29 @@ public sealed class CorruptionCheckTests
         Assert.Equal([2ul], world.Alarms);
     }
 
+    [Theory]
+    [InlineData(1)] // the leader itself
+    [InlineData(2)]
+    public async Task A_member_that_cannot_read_its_records_is_found(int damaged)
+    {
+        var world = new CorruptionWorld(3);
+        world.Put("a", "1", world.All);
+        world.Damage((ulong)damaged, 2);
+        await world.Check.CompareAsync(CancellationToken.None);
+        Assert.Equal([(ulong)damaged], world.Alarms);
+    }
+
+    [Fact]
+    public async Task A_damaged_member_does_not_start_and_keeps_no_other_from_it()
+    {
+        var world = new CorruptionWorld(2);
+        world.Put("a", "1", world.All);
+        world.Damage(2, 2);
+        await world.Check.BeforeServingAsync(CancellationToken.None);
+        world.Damage(1, 2);
+        Assert.Contains("damaged", (await Assert.ThrowsAsync<DataDirectoryException>(() => world.Check.BeforeServingAsync(CancellationToken.None))).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_member_that_is_ahead_of_the_leader_cannot_be_right()
     {
@@ -88,6 +111,21 @@ public sealed class CorruptionCheckTests
         };
         await world.Check.CompareAsync(CancellationToken.None);
         Assert.Equal(1, world.Reads.Waits);
+        Assert.Empty(world.Alarms);
+    }
+
+    [Fact]
+    public async Task What_is_committed_and_not_applied_here_is_waited_for_though_nobody_has_to_be_asked()
+    {
+        var world = new CorruptionWorld(2);
+        world.Put("a", "1", 1, 2);
+        world.Put("a", "2", 2);
+        world.Reads.Current = world.Reads.Current with { CommitIndex = 2 };
+        Task comparing = world.Check.CompareAsync(CancellationToken.None);
+        await Deadline.UntilAsync(() => world.Reads.Waits == 1, "the question whether this member leads");
+        Assert.False(comparing.IsCompleted);
+        world.Put("a", "2", 1);
+        await comparing.WaitAsync(Deadline.Limit);
         Assert.Empty(world.Alarms);
     }
 

@@ -1,6 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Corruption;
+using EtcdNet.Server.Membership;
 using EtcdNet.Server.Tests.Membership;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc;
@@ -15,18 +16,21 @@ internal sealed class CorruptionWorld : IProposer
 {
     private readonly FakeConnections _connections = new();
     private readonly Dictionary<ulong, StateMachine.StateMachine> _machines = [];
+    private readonly Dictionary<ulong, MemoryBackend> _backends = [];
     private readonly Dictionary<ulong, ulong> _indices = [];
 
     public CorruptionWorld(int members)
     {
         for (ulong id = 1; id <= (ulong)members; id++)
         {
-            _machines[id] = new StateMachine.StateMachine(new MemoryBackend(), minLeaseTtl: 2);
+            _backends[id] = new MemoryBackend();
+            _machines[id] = new StateMachine.StateMachine(_backends[id], minLeaseTtl: 2);
             _machines[id].Members.Restore(Enumerable.Range(1, members).Select(static number => new StateMachine.Cluster.Member { Id = (ulong)number }), []);
         }
 
-        _connections.Hashes = Answer;
-        Check = new CorruptionCheck(_machines[1], 1, Reads, this, () => _connections, Logger.None);
+        Reads.Current = Reads.Current with { CommitIndex = 0 };
+        _connections.Hashes = AnswerAsync;
+        Check = new CorruptionCheck(_machines[1], new OwnHash(_machines[1], Logger.None), 1, Reads, Reads, this, () => _connections, TimeProvider.System, Logger.None);
     }
 
     public CorruptionCheck Check { get; }
@@ -46,6 +50,9 @@ internal sealed class CorruptionWorld : IProposer
 
     public void Put(string key, string value, params IEnumerable<ulong> members) =>
         Apply(new InternalRaftRequest { Put = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) } }, members);
+
+    /// <summary>Takes a record away.</summary>
+    public void Damage(ulong member, long revision) => _backends[member].Release(new Revision(revision, 0));
 
     /// <summary>Compacts and keeps the hash, as the running member does.</summary>
     public void Compact(long revision, params IEnumerable<ulong> members)
@@ -75,15 +82,16 @@ internal sealed class CorruptionWorld : IProposer
             Assert.Null(_machines[member].Apply(_indices[member] = _indices.GetValueOrDefault(member) + 1, 1, request).Error);
     }
 
-    private MemberHash? Answer(ulong member, long revision)
+    private async ValueTask<MemberHash?> AnswerAsync(ulong member, long revision)
     {
         Asked++;
         if (Silent.Contains(member))
             return null;
         try
         {
-            KvHashResult hash = _machines[member].HashKv(revision);
-            return new MemberHash(hash.Hash, hash.CompactRevision, hash.CurrentRevision);
+            var questions = new MemberQuestions(7, null!, null!, _machines[member], new OwnHash(_machines[member], Logger.None));
+            HashKVResponse hash = await questions.HashKvAsync(revision, CancellationToken.None);
+            return new MemberHash(hash.Hash, hash.CompactRevision, hash.Header.Revision);
         }
         catch (EtcdException)
         {

@@ -96,11 +96,11 @@ internal sealed class FakeConnections : Dictionary<ulong, DateTimeOffset>, IPeer
 {
     public Dictionary<ulong, string> Versions { get; } = [];
 
-    public Func<ulong, long, MemberHash?> Hashes { get; set; } = static (_, _) => null;
+    public Func<ulong, long, ValueTask<MemberHash?>> Hashes { get; set; } = static (_, _) => new((MemberHash?)null);
 
     public DateTimeOffset? ActiveSince(ulong member) => TryGetValue(member, out DateTimeOffset since) ? since : null;
 
     public ValueTask<string?> AskServerVersionAsync(ulong member, CancellationToken cancellation) => new(Versions.GetValueOrDefault(member));
 
-    public ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation) => new(Hashes(member, revision));
+    public ValueTask<MemberHash?> AskHashAsync(ulong member, long revision, CancellationToken cancellation) => Hashes(member, revision);
 }
