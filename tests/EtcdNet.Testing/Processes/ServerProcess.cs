@@ -137,6 +137,9 @@ public sealed partial class ServerProcess : IAsyncDisposable
         }
         catch (Exception e) when (e is InvalidOperationException or TimeoutException)
         {
+            // That a process has ended is told before its last lines are read.
+            if (e is InvalidOperationException)
+                await WaitForExitAsync();
             throw new InvalidOperationException($"{Target.Name} did not become ready ({e.Message}). Its log:\n{Log}", e);
         }
     }
