@@ -39,6 +39,8 @@ internal static class MemberSettings
             RequestBytesMax = checked((int)options.MaxRequestBytes),
             RequestTimeout = TimeSpan.FromSeconds(5) + (2 * options.ElectionTimeout),
         },
+        AuthToken = options.AuthToken,
+        BcryptCost = checked((int)options.BcryptCost),
         SnapshotCount = options.SnapshotCount,
         WatchProgressInterval = options.WatchProgressNotifyInterval,
         SlowApply = options.WarningApplyDuration,

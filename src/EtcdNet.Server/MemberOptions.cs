@@ -1,3 +1,4 @@
+using EtcdNet.Server.Auth;
 using EtcdNet.Server.Consensus;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.Storage.Faster;
@@ -81,6 +82,12 @@ public sealed record MemberOptions
 
     /// <summary>Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</summary>
     public int TxnOpsMax { get; init; } = 128;
+
+    /// <summary>Kind of the tokens that stand for users (<c>--auth-token</c>, <c>--auth-token-ttl</c>). The same on every member.</summary>
+    public TokenOptions AuthToken { get; init; } = new();
+
+    /// <summary>Cost of hashing passwords, 4 to 31: two to the power of it rounds (<c>--bcrypt-cost</c>).</summary>
+    public int BcryptCost { get; init; } = 10;
 
     /// <summary>Limits of proposals (<c>--max-request-bytes</c> among them).</summary>
     public ProposerLimits Proposals { get; init; } = new();

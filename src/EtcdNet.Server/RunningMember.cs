@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Raft;
+using EtcdNet.Server.Auth;
 using EtcdNet.Server.Compaction;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Corruption;
@@ -11,6 +12,7 @@ using EtcdNet.Server.Locking;
 using EtcdNet.Server.Membership;
 using EtcdNet.Server.Services;
 using EtcdNet.Server.Watching;
+using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.Storage.Disk;
@@ -34,6 +36,8 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly LeaseExpirer _leases;
     private readonly AutoCompactor? _autoCompactor;
     private readonly LeaderMonitor _leaderMonitor;
+    private readonly ITokenProvider _tokens;
+    private readonly Passwords _passwords;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _leaderKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -65,7 +69,12 @@ public sealed class RunningMember : IAsyncDisposable
         WatchHub = new WatchHub(storage.Machine.Store, WatchOptions());
         storage.Machine.Store.WatchSink = WatchHub;
         _leaderMonitor = new LeaderMonitor(_core.State, time, options.ElectionTimeout);
-        _leases = new LeaseExpirer(storage.Machine.Leases, _core.Proposer, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
+        _tokens = options.AuthToken.Make(_core.Reads, () => _core.State.AppliedIndex, storage.Entries.InitialState().HardState.Commit, time);
+        storage.Machine.Auth.Observer = _tokens as IAuthObserver;
+        Guard = new AuthGuard(storage.Machine.Auth, storage.Machine.Leases, _tokens);
+        _passwords = new Passwords(options.BcryptCost);
+        var own = new RootProposer(_core.Proposer, storage.Machine.Auth);
+        _leases = new LeaseExpirer(storage.Machine.Leases, own, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
         _fatal = fatal;
         MemberStore members = storage.Machine.Members;
         _leaseRouter = new LeaseRouter(_leases, _core.Reads, _core.State, () => _leaderLink, time, new LeaseServiceOptions { RequestTimeout = options.Proposals.RequestTimeout });
@@ -139,6 +148,8 @@ public sealed class RunningMember : IAsyncDisposable
     internal HeaderSource Headers { get; }
 
     internal QuotaGuard Quota { get; }
+
+    internal AuthGuard Guard { get; }
 
     internal WatchHub WatchHub { get; }
 
@@ -222,6 +233,7 @@ public sealed class RunningMember : IAsyncDisposable
         _threads.Stop();
         _core.Dispose();
         _storage.Dispose();
+        _passwords.Dispose();
         _versions.Dispose();
         _ownHash.Dispose();
         _stopping.Dispose();
@@ -248,9 +260,9 @@ public sealed class RunningMember : IAsyncDisposable
     private MemberServices MakeServices()
     {
         StateMachine.StateMachine machine = _storage.Machine;
-        var kv = new KvService(machine, _core.Proposer, _core.Reads, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax, _time);
-        var watch = new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, guard: null, _stopping.Token);
-        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, _leaseRouter, machine.Store, Headers, _leaderMonitor, guard: null, _stopping.Token)
+        var kv = new KvService(machine, _core.Proposer, _core.Reads, Guard, Headers, Quota, Housekeeping.Compactions, _options.TxnOpsMax, _time);
+        var watch = new WatchService(WatchHub, machine.Store, Headers, _leaderMonitor, _time, Guard, _stopping.Token);
+        var lease = new LeaseService(_core.Proposer, _core.Reads, _leases, _leaseRouter, machine.Store, Headers, _leaderMonitor, Guard, _stopping.Token)
         {
             CheckQuota = Quota.CheckLeaseGrant,
         };
@@ -259,9 +271,10 @@ public sealed class RunningMember : IAsyncDisposable
             kv,
             watch,
             lease,
-            new ClusterService(machine.Members, _core.Reads, Headers, _changes),
+            new ClusterService(machine.Members, _core.Reads, Guard, Headers, _changes),
             new MaintenanceService(
-                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Guard, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+            new AuthService(machine.Auth, _core.Proposer, _core.Reads, Headers, Guard, _tokens, _passwords, _log),
             new LockService(kv, Headers, line),
             new ElectionService(Headers, line));
     }

@@ -21,6 +21,7 @@ public sealed partial class StateMachine
         Backend.Exchange(prepared.Backend.Current);
         Leases.Adopt(prepared.Leases);
         Alarms.Adopt(prepared.Alarms);
+        Auth.Adopt(prepared.Auth.View);
         Members.Adopt(prepared.Members);
         _confState = prepared._confState;
         Compactor.Reset(prepared.Compactor.FinishedRevision);

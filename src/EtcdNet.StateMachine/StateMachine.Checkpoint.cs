@@ -1,6 +1,7 @@
 using EtcdNet.Protocol.Etcdnetpb;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Membershippb;
+using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Leases;
 using EtcdNet.StateMachine.Mvcc;
 using Google.Protobuf;
@@ -38,6 +39,8 @@ public sealed partial class StateMachine
             Leases.Restore(lease.ID, lease.TTL, lease.RemainingTTL);
         foreach (AlarmMember alarm in small.Alarms)
             Alarms.Activate(alarm.MemberID, alarm.Alarm);
+        if (small.Auth is { } auth)
+            Auth.Adopt(AuthCodec.Read(auth));
         Members.Restore(small.Members.Select(FromProto), small.RemovedMembers);
         Members.SetClusterVersion(small.ClusterVersion);
         Members.SetDowngrade(small.Downgrade is { Enabled: true } downgrade ? downgrade.TargetVersion : null);
@@ -56,6 +59,7 @@ public sealed partial class StateMachine
             CompactRevision = Store.WorkingCompactRevision,
             ClusterVersion = Members.ClusterVersion,
             ConfState = ByteString.CopyFrom(_confState.Span),
+            Auth = AuthCodec.Write(Auth.View),
         };
         small.Leases.AddRange(
             from lease in Leases.Snapshot()

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Leases;
 using EtcdNet.StateMachine.Mvcc;
@@ -8,12 +9,16 @@ using EtcdNet.StateMachine.Txn;
 
 namespace EtcdNet.StateMachine;
 
-/// <summary>Which part serves which request, and what alarms forbid.</summary>
+/// <summary>Which part serves which request, and what alarms and missing permissions forbid.</summary>
 public sealed partial class StateMachine
 {
     private ApplyResult Dispatch(ulong index, InternalRaftRequest request)
     {
+        Caller caller = request.Header is { } header ? new Caller(header.Username, header.AuthRevision) : Caller.Nobody;
+        if (RequestPermissions.NeedAdmin(request))
+            Auth.View.CheckAdmin(caller);
         ThrowIfAlarmed(request);
+        RequestPermissions.Check(Auth.View, caller, Leases, request);
         if (request.Put is not null)
             return ApplyResult.Of(Txns.Put(request.Put));
         if (request.Txn is not null)
@@ -24,7 +29,7 @@ public sealed partial class StateMachine
             return ApplyResult.Of(Store.Ranges.Range(request.Range, Store.WorkingView()));
         if (request.Compaction is not null)
             return Compact(request.Compaction);
-        return DispatchLease(request) ?? DispatchCluster(index, request) ?? DispatchAuth(request)
+        return DispatchLease(request) ?? DispatchCluster(index, request) ?? DispatchAuth(index, caller, request)
             ?? throw new UnknownEntryException(index, "it contains no request that is known");
     }
 
@@ -68,21 +73,6 @@ public sealed partial class StateMachine
         else if (request.DowngradeVersionTest is null)
             return null;
         return default(ApplyResult);
-    }
-
-    private static ApplyResult? DispatchAuth(InternalRaftRequest request)
-    {
-        if (request.Authenticate is not null)
-            return ApplyResult.Refused(EtcdError.AuthNotEnabled);
-        bool isAuth = request.AuthEnable is not null || request.AuthDisable is not null || request.AuthStatus is not null
-            || request.AuthUserAdd is not null || request.AuthUserDelete is not null || request.AuthUserGet is not null
-            || request.AuthUserChangePassword is not null || request.AuthUserGrantRole is not null
-            || request.AuthUserRevokeRole is not null || request.AuthUserList is not null || request.AuthRoleList is not null
-            || request.AuthRoleAdd is not null || request.AuthRoleDelete is not null || request.AuthRoleGet is not null
-            || request.AuthRoleGrantPermission is not null || request.AuthRoleRevokePermission is not null;
-        if (!isAuth)
-            return null;
-        return new ApplyResult(null, new EtcdException(GrpcStatus.Unimplemented, "etcdserver: authentication is not supported by this version"));
     }
 
     private ResponseHeader Header() => new() { Revision = Store.WorkingRevision };

@@ -1,6 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Raftpb;
 using EtcdNet.StateMachine.Alarms;
+using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Leases;
@@ -52,6 +53,9 @@ public sealed partial class StateMachine
 
     /// <summary>Alarms.</summary>
     public AlarmStore Alarms { get; } = new();
+
+    /// <summary>Users, roles and permissions.</summary>
+    public AuthStore Auth { get; } = new();
 
     /// <summary>Members and versions.</summary>
     public MemberStore Members { get; }

@@ -1,5 +1,6 @@
 using EtcdNet.Host.Logging;
 using Serilog.Events;
+using EtcdNet.Server.Auth;
 
 namespace EtcdNet.Host.Configuration;
 
@@ -113,6 +114,12 @@ public sealed record EtcdOptions
 
     /// <summary>A longer unary request is logged.</summary>
     public required TimeSpan WarningUnaryRequestDuration { get; init; }
+
+    /// <summary>Kind of the tokens that stand for users.</summary>
+    public required TokenOptions AuthToken { get; init; }
+
+    /// <summary>Cost of hashing passwords: two to the power of it rounds.</summary>
+    public required long BcryptCost { get; init; }
 
     /// <summary>Do not wait for the disk.</summary>
     public required bool UnsafeNoFsync { get; init; }

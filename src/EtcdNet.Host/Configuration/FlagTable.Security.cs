@@ -56,11 +56,11 @@ public static partial class FlagTable
             "Origins that browsers may call from (* or empty: all)."),
         new("host-whitelist", FlagKind.List, "*", FlagGroup.Security, FlagStatus.Built,
             "Host names accepted in HTTP requests without TLS (* or empty: all)."),
-        new("auth-token", FlagKind.Text, "simple", FlagGroup.Auth, FlagStatus.NotYet,
-            "Kind of authentication token: 'simple', or 'jwt' with its options."),
-        new("bcrypt-cost", FlagKind.UInt, "10", FlagGroup.Auth, FlagStatus.NotYet,
+        new("auth-token", FlagKind.Text, "simple", FlagGroup.Auth, FlagStatus.Built,
+            "Kind of authentication token: 'simple', or 'jwt,sign-method=…,pub-key=FILE,priv-key=FILE,ttl=…'. The same on every member."),
+        new("bcrypt-cost", FlagKind.UInt, "10", FlagGroup.Auth, FlagStatus.Built,
             "Cost of hashing passwords, 4 to 31."),
-        new("auth-token-ttl", FlagKind.UInt, "300", FlagGroup.Auth, FlagStatus.NotYet,
+        new("auth-token-ttl", FlagKind.UInt, "300", FlagGroup.Auth, FlagStatus.Built,
             "Seconds that an unused simple token lives."),
     ];
 }

@@ -1,4 +1,5 @@
 using EtcdNet.Host.Logging;
+using EtcdNet.Server.Auth;
 
 namespace EtcdNet.Host.Configuration;
 
@@ -49,6 +50,8 @@ public static class OptionsReader
             WatchProgressNotifyInterval = values.Duration("watch-progress-notify-interval"),
             WarningApplyDuration = values.Duration("warning-apply-duration"),
             WarningUnaryRequestDuration = values.Duration("warning-unary-request-duration"),
+            AuthToken = AuthToken(values),
+            BcryptCost = values.Integer("bcrypt-cost"),
             UnsafeNoFsync = values.Bool("unsafe-no-fsync"),
             PreVote = values.Bool("pre-vote"),
             ExtensiveMetrics = values.Text("metrics") == "extensive",
@@ -62,6 +65,19 @@ public static class OptionsReader
                 values.Text("feature-gates"),
                 FeatureGates.OldFlags.Where(old => values.IsGiven(old.Flag)).ToDictionary(old => old.Flag, old => values.Bool(old.Flag))),
         };
+    }
+
+    private static TokenOptions AuthToken(FlagValues values)
+    {
+        try
+        {
+            return TokenOptions.Parse(
+                values.Text("auth-token"), values.Integer("auth-token-ttl"), static text => GoValue.TryParseDuration(text, out TimeSpan duration) ? duration : null);
+        }
+        catch (FormatException error)
+        {
+            throw new ConfigurationException($"--auth-token: {error.Message}");
+        }
     }
 
     /// <summary>As in etcd, a name without an initial cluster means a cluster of this member at its advertised URLs.</summary>

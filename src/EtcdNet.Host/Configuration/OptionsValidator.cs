@@ -70,6 +70,7 @@ public static class OptionsValidator
             throw new ConfigurationException($"--compact-hash-check-time must be >0 (set to {GoValue.FormatDuration(options.CompactHashCheckTime)})");
         if (options.MaxTxnOps is 0 or > int.MaxValue) throw new ConfigurationException($"--max-txn-ops must be >0 and at most {int.MaxValue} (set to {options.MaxTxnOps})");
         if (options.MaxLearners is < 0 or > int.MaxValue) throw new ConfigurationException($"--max-learners must be >=0 and at most {int.MaxValue} (set to {options.MaxLearners})");
+        if (options.BcryptCost is < 4 or > 31) throw new ConfigurationException($"--bcrypt-cost must be 4 to 31 (set to {options.BcryptCost})");
         if (options.SnapshotCount == 0) throw new ConfigurationException("--snapshot-count must be >0 (set to 0)");
         if (options.MaxConcurrentStreams == 0) throw new ConfigurationException("--max-concurrent-streams must be >0 (set to 0)");
         if (options.MaxRequestBytes is 0 or > MaxRequestBytesMax)

@@ -14,7 +14,7 @@ internal sealed class GrpcCallContext(GrpcCall call) : CallContext
 
     public override CancellationToken Cancellation => call.Cancellation;
 
-    public override string? Token => call.Metadata("token") ?? WithoutScheme(call.Metadata("authorization"));
+    public override string? Token => WithoutScheme(call.Metadata("token") ?? call.Metadata("authorization"));
 
     public override bool RequireLeader => call.Metadata("hasleader") == "true";
 
@@ -23,6 +23,6 @@ internal sealed class GrpcCallContext(GrpcCall call) : CallContext
     public override string Remote => call.Peer;
 
     /// <summary>HTTP clients may name the scheme (etcd 3.6.12).</summary>
-    private static string? WithoutScheme(string? authorization) =>
-        authorization is not null && authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..] : authorization;
+    private static string? WithoutScheme(string? token) =>
+        token is not null && token.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? token[Bearer.Length..] : token;
 }

@@ -16,11 +16,11 @@ public enum LeaseAccess
 /// <summary>Permission for lease calls (surface rule 45).</summary>
 public interface ILeaseGuard
 {
-    /// <summary>Returns when the caller may do this to every one of the keys.</summary>
+    /// <summary>Returns when the caller may do this to every one of the keys; without keys, when it is any user.</summary>
     /// <exception cref="StateMachine.Errors.EtcdException">It may not.</exception>
     ValueTask CheckAsync(CallContext context, LeaseAccess access, IReadOnlyList<ReadOnlyMemory<byte>> keys);
 
     /// <summary>Puts the caller into the header of a request that is about to be proposed.</summary>
-    /// <exception cref="StateMachine.Errors.EtcdException">The caller is not known.</exception>
+    /// <exception cref="StateMachine.Errors.EtcdException">UserEmpty, or the token is not valid.</exception>
     ValueTask StampAsync(CallContext context, InternalRaftRequest request);
 }

@@ -21,7 +21,7 @@ public sealed class LeaseRouter(
 {
     /// <summary>Renews a lease.</summary>
     /// <param name="id">The lease.</param>
-    /// <param name="check">Judges the caller where the lease is renewed, after this member is up to date.</param>
+    /// <param name="check">Judges the caller, when this member is up to date or, where another one renews, as far as this one is.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     /// <returns>The TTL in seconds, 0 when there is no such lease.</returns>
     /// <exception cref="EtcdException">NoLeader, NotLeader, Timeout, or what <paramref name="check"/> throws.</exception>
@@ -32,7 +32,11 @@ public sealed class LeaseRouter(
                 await check();
                 return await expirer.RenewAsync(id, cancellation) ?? 0;
             },
-            (link, leader) => link.RenewAsync(leader, id, cancellation),
+            async (link, leader) =>
+            {
+                await check();
+                return await link.RenewAsync(leader, id, cancellation);
+            },
             cancellation);
 
     /// <summary>Asks for the time that a lease still has. Null when there is no such lease. Keys only when asked for.</summary>

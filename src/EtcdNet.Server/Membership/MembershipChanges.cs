@@ -89,6 +89,10 @@ internal sealed class MembershipChanges(
         return members.Members;
     }
 
+    /// <summary>Looks at the URLs alone, before anything else is asked.</summary>
+    /// <exception cref="EtcdException">MemberBadURLs.</exception>
+    public static void ThrowUnlessUrls(IReadOnlyCollection<string> peerUrls) => Parse(peerUrls);
+
     private static string[] Parse(IReadOnlyCollection<string> peerUrls) =>
         EtcdUrl.TryParseList(peerUrls, out IReadOnlyList<EtcdUrl> urls) is null
             ? [.. urls.Select(static url => url.Text)]

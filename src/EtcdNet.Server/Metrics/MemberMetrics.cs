@@ -17,6 +17,7 @@ public static class MemberMetrics
         BindStore(metrics.Mvcc, member);
         BindWatches(metrics.Mvcc, member);
         BindLeases(metrics.Lease, member);
+        metrics.Lease.AuthRevision.Bind(() => member.Machine.Auth.View.Revision);
         member.Housekeeping.Compacted = new CompactionMetrics(metrics.Mvcc).OnSlice;
         var applied = new ApplyMetrics(metrics, member.SlowApply, member.Log);
         member.ApplyObserver = applied;

@@ -1,21 +1,27 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Auth;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Cluster;
 
 namespace EtcdNet.Server.Services;
 
-/// <summary>etcdserverpb.Cluster: who the members are. Headers carry no revision, like etcd's.</summary>
+/// <summary>
+/// etcdserverpb.Cluster: who the members are. Headers carry no revision, like etcd's. With authentication on, changes need a user with
+/// the role root, and the list any user.
+/// </summary>
 public sealed class ClusterService
 {
     private readonly MemberStore _members;
     private readonly IReadIndexGate _reads;
     private readonly HeaderSource _headers;
 
+    private readonly AuthGuard _guard;
     private readonly MembershipChanges _changes;
 
-    internal ClusterService(MemberStore members, IReadIndexGate reads, HeaderSource headers, MembershipChanges changes)
+    internal ClusterService(MemberStore members, IReadIndexGate reads, AuthGuard guard, HeaderSource headers, MembershipChanges changes)
     {
+        _guard = guard;
         _changes = changes;
         _members = members;
         _reads = reads;
@@ -28,6 +34,8 @@ public sealed class ClusterService
     /// </exception>
     public async ValueTask<MemberAddResponse> MemberAddAsync(MemberAddRequest request, CallContext call)
     {
+        MembershipChanges.ThrowUnlessUrls(request.PeerURLs);
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         StateMachine.Cluster.Member added = await _changes.AddAsync(request.PeerURLs, request.IsLearner, call.Cancellation).ConfigureAwait(false);
         var response = new MemberAddResponse { Header = _headers.Header(0), Member = ToMessage(added) };
         response.Members.AddRange(_members.Members.Select(ToMessage));
@@ -38,6 +46,7 @@ public sealed class ClusterService
     /// <exception cref="StateMachine.Errors.EtcdException">MemberNotFound, MemberNotEnoughStarted, Unhealthy; or what proposals throw.</exception>
     public async ValueTask<MemberRemoveResponse> MemberRemoveAsync(MemberRemoveRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         await _changes.RemoveAsync(request.ID, call.Cancellation).ConfigureAwait(false);
         var response = new MemberRemoveResponse { Header = _headers.Header(0) };
         response.Members.AddRange(_members.Members.Select(ToMessage));
@@ -48,6 +57,8 @@ public sealed class ClusterService
     /// <exception cref="StateMachine.Errors.EtcdException">MemberBadURLs, MemberNotFound, PeerURLExist; or what proposals throw.</exception>
     public async ValueTask<MemberUpdateResponse> MemberUpdateAsync(MemberUpdateRequest request, CallContext call)
     {
+        MembershipChanges.ThrowUnlessUrls(request.PeerURLs);
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         await _changes.UpdateAsync(request.ID, request.PeerURLs, call.Cancellation).ConfigureAwait(false);
         var response = new MemberUpdateResponse { Header = _headers.Header(0) };
         response.Members.AddRange(_members.Members.Select(ToMessage));
@@ -58,6 +69,7 @@ public sealed class ClusterService
     /// <exception cref="StateMachine.Errors.EtcdException">MemberNotFound, MemberNotLearner, LearnerNotReady, MemberNotEnoughStarted; or what proposals throw.</exception>
     public async ValueTask<MemberPromoteResponse> MemberPromoteAsync(MemberPromoteRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         IReadOnlyList<StateMachine.Cluster.Member> members = await _changes.PromoteAsync(request.ID, call.Cancellation).ConfigureAwait(false);
         var response = new MemberPromoteResponse { Header = _headers.Header(0) };
         response.Members.AddRange(members.Select(ToMessage));
@@ -69,6 +81,7 @@ public sealed class ClusterService
     {
         if (request.Linearizable)
             await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
+        await _guard.RequireUserAsync(call).ConfigureAwait(false);
         var response = new MemberListResponse { Header = _headers.Header(0) };
         response.Members.AddRange(_members.Members.Select(ToMessage));
         return response;

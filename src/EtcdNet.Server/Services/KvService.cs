@@ -1,5 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Auth;
 using EtcdNet.Server.Consensus;
+using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc;
 using EtcdNet.StateMachine.Txn;
@@ -27,6 +29,7 @@ public sealed class KvService
     private readonly TxnApplier _txns;
     private readonly IProposer _proposer;
     private readonly IReadIndexGate _reads;
+    private readonly AuthGuard _guard;
     private readonly HeaderSource _headers;
     private readonly QuotaGuard _quota;
     private readonly CompactionWaits _compactions;
@@ -36,19 +39,21 @@ public sealed class KvService
     /// <param name="machine">What is read.</param>
     /// <param name="proposer">Where writes go.</param>
     /// <param name="reads">Makes reads linearizable.</param>
+    /// <param name="guard">Knows who may.</param>
     /// <param name="headers">Fills in who answered.</param>
     /// <param name="quota">Refuses writes before the store is full.</param>
     /// <param name="compactions">Tells when a compaction has given its space back.</param>
     /// <param name="txnOpsMax">Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</param>
     /// <param name="time">Clock of the limits of long reads.</param>
     internal KvService(
-        StateMachine.StateMachine machine, IProposer proposer, IReadIndexGate reads, HeaderSource headers, QuotaGuard quota,
+        StateMachine.StateMachine machine, IProposer proposer, IReadIndexGate reads, AuthGuard guard, HeaderSource headers, QuotaGuard quota,
         CompactionWaits compactions, int txnOpsMax, TimeProvider time)
     {
         _store = machine.Store;
         _txns = machine.Txns;
         _proposer = proposer;
         _reads = reads;
+        _guard = guard;
         _headers = headers;
         _quota = quota;
         _compactions = compactions;
@@ -57,20 +62,24 @@ public sealed class KvService
     }
 
     /// <summary>Reads one key or a range.</summary>
-    /// <exception cref="EtcdException">EmptyKey, InvalidSortOption, Compacted, FutureRev; no leader or time-out when linearizable.</exception>
+    /// <exception cref="EtcdException">
+    /// EmptyKey, InvalidSortOption, Compacted, FutureRev; no leader or time-out when linearizable; the caller may not.
+    /// </exception>
     public ValueTask<RangeResponse> RangeAsync(RangeRequest request, CallContext call)
     {
         RequestChecks.Check(request);
-        if (request.Serializable)
-            return new(ReadRange(request));
-        ValueTask confirmed = _reads.WaitAsync(call.Cancellation);
-        return confirmed.IsCompletedSuccessfully ? new(ReadRange(request)) : AfterConfirmation(confirmed, request, call);
+        ValueTask confirmed = request.Serializable ? ValueTask.CompletedTask : _reads.WaitAsync(call.Cancellation);
+        return confirmed.IsCompletedSuccessfully && TryReadUnguarded(request) is { } response
+            ? new(response)
+            : AfterConfirmation(confirmed, request, call);
 
         async ValueTask<RangeResponse> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
-            await wait.ConfigureAwait(false);
-            context.ReadConfirmed();
-            return ReadRange(range);
+            await ConfirmAsync(wait, range, context).ConfigureAwait(false);
+            Caller caller = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
+            RangeResponse response = ReadRange(range);
+            _guard.ThrowIfChanged(caller);
+            return response;
         }
     }
 
@@ -83,16 +92,19 @@ public sealed class KvService
     {
         RequestChecks.Check(request);
         ValueTask confirmed = request.Serializable ? ValueTask.CompletedTask : _reads.WaitAsync(call.Cancellation);
-        return confirmed.IsCompletedSuccessfully && !IsLarge(request)
-            ? new((ReadRange(request), null))
+        return confirmed.IsCompletedSuccessfully && !IsLarge(request) && TryReadUnguarded(request) is { } response
+            ? new((response, null))
             : AfterConfirmation(confirmed, request, call);
 
         async ValueTask<(RangeResponse?, IEncodedAnswer?)> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
-            await wait.ConfigureAwait(false);
-            if (!range.Serializable)
-                context.ReadConfirmed();
-            return IsLarge(range) ? (null, await EncodeAsync(range, context.Cancellation).ConfigureAwait(false)) : (ReadRange(range), null);
+            await ConfirmAsync(wait, range, context).ConfigureAwait(false);
+            Caller caller = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
+            if (IsLarge(range))
+                return (null, await EncodeAsync(range, caller, context.Cancellation).ConfigureAwait(false));
+            RangeResponse response = ReadRange(range);
+            _guard.ThrowIfChanged(caller);
+            return (response, null);
         }
     }
 
@@ -104,10 +116,17 @@ public sealed class KvService
         RangeStreamer.Check(request);
         if (!request.Serializable)
             await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
+        Caller caller = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
         if (request.CountOnly)
-            await responses.WriteAsync(new RangeStreamResponse { RangeResponse = ReadRange(request) }, call.Cancellation).ConfigureAwait(false);
+        {
+            RangeResponse response = ReadRange(request);
+            _guard.ThrowIfChanged(caller);
+            await responses.WriteAsync(new RangeStreamResponse { RangeResponse = response }, call.Cancellation).ConfigureAwait(false);
+        }
         else
-            await RangeStreamer.RunAsync(_store, _headers, _time, request, responses, call).ConfigureAwait(false);
+        {
+            await RangeStreamer.RunAsync(_store, _headers, _time, request, () => _guard.ThrowIfChanged(caller), responses, call).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Writes one key.</summary>
@@ -116,7 +135,7 @@ public sealed class KvService
     {
         RequestChecks.Check(request);
         _quota.CheckPut(request);
-        return Answer(_proposer.ProposeAsync(new InternalRaftRequest { Put = request }, NotCancelled));
+        return Answer(_guard.ProposeAsync(_proposer, new InternalRaftRequest { Put = request }, call, NotCancelled));
 
         async ValueTask<PutResponse> Answer(ValueTask<IMessage> outcome)
         {
@@ -131,8 +150,8 @@ public sealed class KvService
     public async ValueTask<DeleteRangeResponse> DeleteRangeAsync(DeleteRangeRequest request, CallContext call)
     {
         RequestChecks.Check(request);
-        IMessage outcome = await _proposer
-            .ProposeAsync(new InternalRaftRequest { DeleteRange = request }, NotCancelled).ConfigureAwait(false);
+        IMessage outcome = await _guard
+            .ProposeAsync(_proposer, new InternalRaftRequest { DeleteRange = request }, call, NotCancelled).ConfigureAwait(false);
         var response = (DeleteRangeResponse)outcome;
         _headers.Complete(response.Header);
         return response;
@@ -151,13 +170,15 @@ public sealed class KvService
                 await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
                 call.ReadConfirmed();
             }
+            Caller caller = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
             response = _txns.Read(request);
+            _guard.ThrowIfChanged(caller);
         }
         else
         {
             _quota.CheckTxn(request);
-            response = (TxnResponse)await _proposer
-                .ProposeAsync(new InternalRaftRequest { Txn = request }, NotCancelled).ConfigureAwait(false);
+            response = (TxnResponse)await _guard
+                .ProposeAsync(_proposer, new InternalRaftRequest { Txn = request }, call, NotCancelled).ConfigureAwait(false);
         }
         _headers.Complete(response.Header);
         return response;
@@ -167,8 +188,9 @@ public sealed class KvService
     /// <exception cref="EtcdException">Compacted, FutureRev and those of every write.</exception>
     public async ValueTask<CompactionResponse> CompactAsync(CompactionRequest request, CallContext call)
     {
-        var response = (CompactionResponse)await _proposer
-            .ProposeAsync(new InternalRaftRequest { Compaction = request }, NotCancelled).ConfigureAwait(false);
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
+        var response = (CompactionResponse)await _guard
+            .ProposeAsync(_proposer, new InternalRaftRequest { Compaction = request }, call, NotCancelled).ConfigureAwait(false);
         if (request.Physical)
             await _compactions.WaitAsync(request.Revision, call.Cancellation).ConfigureAwait(false);
         response.Header ??= new ResponseHeader();
@@ -182,12 +204,29 @@ public sealed class KvService
         && request.SortTarget != RangeRequest.Types.SortTarget.Value
         && (request.Revision > 0 || _store.CountNow(request) > PairsInMessageMax);
 
-    private async ValueTask<IEncodedAnswer> EncodeAsync(RangeRequest request, CancellationToken cancellation)
+    /// <summary>The short way while authentication is off, before and after the read; else null.</summary>
+    private RangeResponse? TryReadUnguarded(RangeRequest request)
+    {
+        if (_guard.IsOn)
+            return null;
+        RangeResponse response = ReadRange(request);
+        return _guard.IsOn ? null : response;
+    }
+
+    private static async ValueTask ConfirmAsync(ValueTask wait, RangeRequest request, CallContext call)
+    {
+        await wait.ConfigureAwait(false);
+        if (!request.Serializable)
+            call.ReadConfirmed();
+    }
+
+    private async ValueTask<IEncodedAnswer> EncodeAsync(RangeRequest request, Caller caller, CancellationToken cancellation)
     {
         PinnedRange range = _store.OpenRange(request);
         var answer = new RangeAnswer(range, _headers.Header(range.CurrentRevision), _time);
         try
         {
+            _guard.ThrowIfChanged(caller);
             for (int slice = 1; answer.MeasureNext(); slice++)
             {
                 if (slice % SlicesPerTurn != 0)

@@ -94,6 +94,8 @@ public sealed class LeaseService(
     /// <exception cref="EtcdException">NotLeader, NoLeader, Timeout, PermissionDenied.</exception>
     public async ValueTask<LeaseTimeToLiveResponse> LeaseTimeToLiveAsync(LeaseTimeToLiveRequest request, CallContext context)
     {
+        if (guard is not null)
+            await guard.CheckAsync(context, LeaseAccess.Read, []);
         LeaseTimeToLiveResponse? answer = await router.TimeToLiveAsync(request, context.Cancellation);
         if (answer is null)
             answer = new LeaseTimeToLiveResponse { ID = request.ID, TTL = -1 };
@@ -109,6 +111,8 @@ public sealed class LeaseService(
     {
         ArgumentNullException.ThrowIfNull(request);
         await readIndex.WaitAsync(context.Cancellation);
+        if (guard is not null)
+            await guard.CheckAsync(context, LeaseAccess.Read, []);
         var answer = new LeaseLeasesResponse { Header = headers.Header(history.CurrentRevision) };
         foreach (long id in expirer.IdsByExpiry())
         {

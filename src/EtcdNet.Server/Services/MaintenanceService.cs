@@ -1,5 +1,6 @@
 using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Auth;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine;
@@ -16,6 +17,7 @@ public sealed class MaintenanceService
     private readonly ConsensusState _state;
     private readonly IProposer _proposer;
     private readonly IReadIndexGate _reads;
+    private readonly AuthGuard _guard;
     private readonly HeaderSource _headers;
     private readonly QuotaGuard _quota;
     private readonly Func<Action, bool> _runOnApplier;
@@ -25,7 +27,7 @@ public sealed class MaintenanceService
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership)
+        AuthGuard guard, HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership)
     {
         _leadership = leadership;
         _machine = machine;
@@ -33,6 +35,7 @@ public sealed class MaintenanceService
         _state = state;
         _proposer = proposer;
         _reads = reads;
+        _guard = guard;
         _headers = headers;
         _quota = quota;
         _runOnApplier = runOnApplier;
@@ -41,8 +44,9 @@ public sealed class MaintenanceService
     }
 
     /// <summary>The state of the answering member, without asking anybody else.</summary>
-    public ValueTask<StatusResponse> StatusAsync(StatusRequest request, CallContext call)
+    public async ValueTask<StatusResponse> StatusAsync(StatusRequest request, CallContext call)
     {
+        await _guard.RequireUserAsync(call).ConfigureAwait(false);
         ConsensusStatus status = _state.Current;
         var response = new StatusResponse
         {
@@ -63,14 +67,18 @@ public sealed class MaintenanceService
             response.Errors.Add(EtcdError.NoLeader.Message);
         foreach (AlarmMember alarm in _machine.Alarms.Get(AlarmType.None))
             response.Errors.Add($"{(alarm.MemberID == 0 ? "" : $"memberID:{alarm.MemberID} ")}alarm:{AlarmName(alarm.Alarm)} ");
-        return new(response);
+        return response;
     }
 
-    /// <summary>Lists, raises or lowers alarms.</summary>
+    /// <summary>Lists, raises or lowers alarms. Every user may list them.</summary>
     public async ValueTask<AlarmResponse> AlarmAsync(AlarmRequest request, CallContext call)
     {
-        var response = (AlarmResponse)await _proposer
-            .ProposeAsync(new InternalRaftRequest { Alarm = request }, call.Cancellation).ConfigureAwait(false);
+        if (request.Action == AlarmRequest.Types.AlarmAction.Get)
+            await _guard.RequireUserAsync(call).ConfigureAwait(false);
+        else
+            await _guard.RequireAdminAsync(call).ConfigureAwait(false);
+        var response = (AlarmResponse)await _guard
+            .ProposeAsync(_proposer, new InternalRaftRequest { Alarm = request }, call, call.Cancellation).ConfigureAwait(false);
         response.Header ??= new ResponseHeader();
         response.Header.Revision = _machine.Store.CurrentRevision;
         _headers.Complete(response.Header);
@@ -80,6 +88,7 @@ public sealed class MaintenanceService
     /// <summary>Hash over the whole state of this member.</summary>
     public async ValueTask<HashResponse> HashAsync(HashRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         var done = new TaskCompletionSource<(uint Hash, long Revision)>(TaskCreationOptions.RunContinuationsAsynchronously);
         bool taken = _runOnApplier(() => done.TrySetResult((_machine.Hash(), _machine.Store.CurrentRevision)));
         if (!taken)
@@ -92,6 +101,7 @@ public sealed class MaintenanceService
     /// <exception cref="EtcdException">Compacted, FutureRev.</exception>
     public async ValueTask<HashKVResponse> HashKvAsync(HashKVRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
         KvHashResult hash = _machine.HashKv(request.Revision, call.Cancellation);
         return new HashKVResponse
@@ -109,6 +119,7 @@ public sealed class MaintenanceService
     /// </summary>
     public async ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         var started = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!_runOnApplier(() => started.SetResult(_defragment())))
             throw EtcdError.Stopped.ToException();
@@ -123,6 +134,7 @@ public sealed class MaintenanceService
     /// </exception>
     public async ValueTask<DowngradeResponse> DowngradeAsync(DowngradeRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         string version = await _downgrade.RunAsync(request, call.Cancellation).ConfigureAwait(false);
         return new DowngradeResponse { Header = _headers.Header(_machine.Store.CurrentRevision), Version = version };
     }
@@ -131,6 +143,7 @@ public sealed class MaintenanceService
     /// <exception cref="EtcdException">NotLeader, BadLeaderTransferee, TimeoutLeaderTransfer.</exception>
     public async ValueTask<MoveLeaderResponse> MoveLeaderAsync(MoveLeaderRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         await _leadership.MoveAsync(request.TargetID, call.Cancellation).ConfigureAwait(false);
         return new MoveLeaderResponse();
     }

@@ -9,7 +9,9 @@ namespace EtcdNet.Server.Services;
 /// <param name="Lease">etcdserverpb.Lease.</param>
 /// <param name="Cluster">etcdserverpb.Cluster.</param>
 /// <param name="Maintenance">etcdserverpb.Maintenance.</param>
+/// <param name="Auth">etcdserverpb.Auth.</param>
 /// <param name="Lock">v3lockpb.Lock.</param>
 /// <param name="Election">v3electionpb.Election.</param>
 public sealed record MemberServices(
-    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance, LockService Lock, ElectionService Election);
+    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance, AuthService Auth,
+    LockService Lock, ElectionService Election);

@@ -43,12 +43,21 @@ internal sealed class RangeStreamer
     }
 
     /// <summary>Sends a range that is not <c>count_only</c>.</summary>
+    /// <param name="store">What is read.</param>
+    /// <param name="headers">Fills in who answered.</param>
+    /// <param name="time">Clock of the pin.</param>
+    /// <param name="request">The range.</param>
+    /// <param name="checkStill">Called when the state is pinned; throws when the caller may not read it any more.</param>
+    /// <param name="responses">Where the messages go.</param>
+    /// <param name="call">Ends the stream.</param>
     public static async Task RunAsync(
-        MvccStore store, HeaderSource headers, TimeProvider time, RangeRequest request, IResponseStream<RangeStreamResponse> responses, CallContext call)
+        MvccStore store, HeaderSource headers, TimeProvider time, RangeRequest request, Action checkStill,
+        IResponseStream<RangeStreamResponse> responses, CallContext call)
     {
         RangeRequest natural = request.Clone();
         natural.SortTarget = SortTarget.Key; // without an order it means nothing here
         using PinnedRange range = store.OpenRange(natural);
+        checkStill();
         using ITimer pinTimer = time.CreateTimer(
             static state => ((PinnedRange)state!).Unpin(), range, RangeAnswer.PinLimit, Timeout.InfiniteTimeSpan);
         await new RangeStreamer(range, headers.Header(range.CurrentRevision), responses).SendAllAsync(call.Cancellation).ConfigureAwait(false);

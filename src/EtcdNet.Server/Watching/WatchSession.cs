@@ -108,6 +108,8 @@ internal sealed class WatchSession(
             }
             catch (EtcdException refused)
             {
+                if (refused.Message != EtcdError.InvalidAuthToken.Message && refused.Message != EtcdError.AuthOldRevision.Message && refused.Message != EtcdError.UserEmpty.Message)
+                    refused = EtcdError.PermissionDenied.ToException();
                 return $"rpc error: code = {refused.Code} desc = {refused.Message}"; // a Go status error as text
             }
         }

@@ -1,0 +1,135 @@
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Server.Consensus;
+using EtcdNet.Server.Leasing;
+using EtcdNet.Server.Services;
+using EtcdNet.Server.Watching;
+using EtcdNet.StateMachine.Auth;
+using EtcdNet.StateMachine.Errors;
+using EtcdNet.StateMachine.Leases;
+using EtcdNet.StateMachine.Watch;
+using Google.Protobuf;
+
+namespace EtcdNet.Server.Auth;
+
+/// <summary>
+/// Finds out who calls and whether they may (surface 7.6). Reads are judged here; writes are only given the caller's name, and judged
+/// when they are applied, by every member alike.
+/// </summary>
+/// <param name="store">Users, roles and permissions.</param>
+/// <param name="leases">The keys that hang on leases.</param>
+/// <param name="tokens">What tokens mean.</param>
+public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider tokens) : ILeaseGuard, IWatchGuard
+{
+    /// <summary>Requests need a user. While they do not, nothing here has to be asked.</summary>
+    public bool IsOn => store.View.Enabled;
+
+    /// <summary>Who calls; nobody when authentication is off or no token was sent.</summary>
+    /// <exception cref="EtcdException">InvalidAuthToken, or the member cannot find out.</exception>
+    public async ValueTask<Caller> IdentifyAsync(CallContext call)
+    {
+        AuthView auth = store.View;
+        if (!auth.Enabled || call.Token is not { } token)
+            return Caller.Nobody;
+        return await tokens.IdentifyAsync(token, auth.Revision, call.Cancellation).ConfigureAwait(false)
+            ?? throw EtcdError.InvalidAuthToken.ToException();
+    }
+
+    /// <summary>Demands any user.</summary>
+    /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken.</exception>
+    public async ValueTask RequireUserAsync(CallContext call)
+    {
+        if (IsOn && (await IdentifyAsync(call).ConfigureAwait(false)).IsNobody)
+            throw EtcdError.UserEmpty.ToException();
+    }
+
+    /// <summary>Demands a user with the role root.</summary>
+    /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, UserNotFound, PermissionDenied.</exception>
+    public async ValueTask RequireAdminAsync(CallContext call)
+    {
+        if (IsOn)
+            store.View.CheckAdmin(await IdentifyAsync(call).ConfigureAwait(false));
+    }
+
+    /// <summary>Demands the right to read a range. What is read then must not be sent before <see cref="ThrowIfChanged"/> was asked.</summary>
+    /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, AuthOldRevision, PermissionDenied.</exception>
+    public async ValueTask<Caller> AdmitAsync(RangeRequest request, CallContext call)
+    {
+        Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
+        store.View.CheckRead(caller, request.Key.Span, request.RangeEnd.Span);
+        return caller;
+    }
+
+    /// <summary>As <see cref="AdmitAsync(RangeRequest, CallContext)"/>, for a transaction that only reads.</summary>
+    /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, AuthOldRevision, PermissionDenied.</exception>
+    public async ValueTask<Caller> AdmitAsync(TxnRequest request, CallContext call)
+    {
+        Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
+        RequestPermissions.Check(store.View, caller, leases, request);
+        return caller;
+    }
+
+    /// <summary>After a read: what it was admitted by must still hold, else it may have seen what it should not.</summary>
+    /// <exception cref="EtcdException">AuthOldRevision; UserEmpty when authentication was switched on meanwhile.</exception>
+    public void ThrowIfChanged(Caller caller)
+    {
+        AuthView auth = store.View;
+        if (!auth.Enabled || caller.Revision == auth.Revision)
+            return;
+        throw (caller.IsNobody ? EtcdError.UserEmpty : EtcdError.AuthOldRevision).ToException();
+    }
+
+    /// <summary>Proposes a request in the name of the caller.</summary>
+    /// <exception cref="EtcdException">InvalidAuthToken, or what proposals throw.</exception>
+    public ValueTask<IMessage> ProposeAsync(IProposer proposer, InternalRaftRequest request, CallContext call, CancellationToken cancellation)
+    {
+        return IsOn ? StampedAsync() : proposer.ProposeAsync(request, cancellation);
+
+        async ValueTask<IMessage> StampedAsync()
+        {
+            Stamp(request, await IdentifyAsync(call).ConfigureAwait(false));
+            return await proposer.ProposeAsync(request, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask StampAsync(CallContext context, InternalRaftRequest request)
+    {
+        if (!IsOn)
+            return;
+        Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
+        if (caller.IsNobody)
+            throw EtcdError.UserEmpty.ToException();
+        Stamp(request, caller);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CheckAsync(CallContext context, LeaseAccess access, IReadOnlyList<ReadOnlyMemory<byte>> keys)
+    {
+        AuthView auth = store.View;
+        if (!auth.Enabled)
+            return;
+        Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
+        if (caller.IsNobody)
+            throw EtcdError.UserEmpty.ToException();
+        if (auth.IsAdmin(caller))
+            return;
+        foreach (ReadOnlyMemory<byte> key in keys)
+        {
+            if (access == LeaseAccess.Write)
+                auth.CheckWrite(caller, key.Span, default);
+            else
+                auth.CheckRead(caller, key.Span, default);
+        }
+        ThrowIfChanged(caller);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CheckAsync(CallContext context, WatchRange range)
+    {
+        if (IsOn)
+            store.View.CheckRead(await IdentifyAsync(context).ConfigureAwait(false), range.Key.Span, range.RangeEnd.Span);
+    }
+
+    private static void Stamp(InternalRaftRequest request, Caller caller) =>
+        request.Header = new RequestHeader { Username = caller.Name, AuthRevision = caller.Revision };
+}

@@ -1,0 +1,124 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.IdentityModel.Tokens;
+
+namespace EtcdNet.Server.Auth;
+
+/// <summary>How JSON web tokens are signed and checked.</summary>
+public sealed class JwtOptions
+{
+    /// <summary>Lifetime without <c>ttl=</c>.</summary>
+    public static readonly TimeSpan LifetimeDefault = TimeSpan.FromMinutes(5);
+
+    private static readonly string[] Methods =
+        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "HS256", "HS384", "HS512"];
+
+    private JwtOptions(string method, SecurityKey key, bool canSign, TimeSpan lifetime)
+    {
+        Method = method;
+        Key = key;
+        CanSign = canSign;
+        Lifetime = lifetime;
+    }
+
+    /// <summary>Name of the algorithm (RFC 7518); no other one is accepted.</summary>
+    public string Method { get; }
+
+    /// <summary>Signs and checks, or only checks.</summary>
+    public SecurityKey Key { get; }
+
+    /// <summary>False with a public key alone: tokens come from elsewhere then, and nobody can authenticate here by password.</summary>
+    public bool CanSign { get; }
+
+    /// <summary>How long a token is valid.</summary>
+    public TimeSpan Lifetime { get; }
+
+    /// <exception cref="FormatException">Says what is wrong.</exception>
+    internal static JwtOptions Parse(Dictionary<string, string> options, Func<string, TimeSpan?> duration)
+    {
+        string[] unknown = [.. options.Keys.Except(["sign-method", "pub-key", "priv-key", "ttl"])];
+        if (unknown.Length > 0)
+            throw new FormatException($"unknown JWT options: {string.Join(", ", unknown)}");
+        string method = options.GetValueOrDefault("sign-method", "");
+        if (!Methods.Contains(method))
+            throw new FormatException($"JWT sign-method \"{method}\" is not one of {string.Join(", ", Methods)}");
+        TimeSpan lifetime = LifetimeDefault;
+        if (options.GetValueOrDefault("ttl", "") is { Length: > 0 } ttl)
+            lifetime = duration(ttl) is { } given && given > TimeSpan.Zero ? given : throw new FormatException($"JWT ttl \"{ttl}\" is no positive duration");
+        string? publicKey = ReadFile(options, "pub-key"), privateKey = ReadFile(options, "priv-key");
+        (SecurityKey key, bool canSign) = method[0] switch
+        {
+            'H' => (Secret(method, privateKey), true),
+            'E' => EllipticKey(publicKey, privateKey),
+            _ => RsaKey(publicKey, privateKey),
+        };
+        return new JwtOptions(method, key, canSign, lifetime);
+    }
+
+    private static string? ReadFile(Dictionary<string, string> options, string name)
+    {
+        string path = options.GetValueOrDefault(name, "");
+        try
+        {
+            return path.Length == 0 ? null : File.ReadAllText(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new FormatException($"JWT {name}: {error.Message}");
+        }
+    }
+
+    private static SymmetricSecurityKey Secret(string method, string? text)
+    {
+        if (text is null)
+            throw new FormatException("JWT priv-key is missing");
+        byte[] secret = System.Text.Encoding.UTF8.GetBytes(text);
+        int bytesMin = int.Parse(method.AsSpan(2), System.Globalization.CultureInfo.InvariantCulture) / 8;
+        return secret.Length >= bytesMin
+            ? new SymmetricSecurityKey(secret)
+            : throw new FormatException($"JWT priv-key: {method} needs at least {bytesMin} bytes (RFC 7518, 3.2), the file has {secret.Length}");
+    }
+
+    private static (SecurityKey Key, bool CanSign) RsaKey(string? publicKey, string? privateKey)
+    {
+        RSA? open = Import(publicKey, "pub-key", RSA.Create, static certificate => certificate.GetRSAPublicKey());
+        RSA? secret = Import(privateKey, "priv-key", RSA.Create, static _ => null);
+        if (open is not null && secret is not null && !secret.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(open.ExportSubjectPublicKeyInfo()))
+            throw new FormatException("JWT pub-key and priv-key do not belong together");
+        RSA used = secret ?? open ?? throw new FormatException("JWT pub-key or priv-key is missing");
+        return (new RsaSecurityKey(used), secret is not null);
+    }
+
+    private static (SecurityKey Key, bool CanSign) EllipticKey(string? publicKey, string? privateKey)
+    {
+        ECDsa? open = Import(publicKey, "pub-key", ECDsa.Create, static certificate => certificate.GetECDsaPublicKey());
+        ECDsa? secret = Import(privateKey, "priv-key", ECDsa.Create, static _ => null);
+        if (open is not null && secret is not null && !secret.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(open.ExportSubjectPublicKeyInfo()))
+            throw new FormatException("JWT pub-key and priv-key do not belong together");
+        ECDsa used = secret ?? open ?? throw new FormatException("JWT pub-key or priv-key is missing");
+        return (new ECDsaSecurityKey(used), secret is not null);
+    }
+
+    /// <summary>A key of a PEM file, or of a certificate in one.</summary>
+    private static T? Import<T>(string? pem, string name, Func<T> create, Func<X509Certificate2, T?> ofCertificate)
+        where T : AsymmetricAlgorithm
+    {
+        if (pem is null)
+            return null;
+        try
+        {
+            if (pem.Contains("BEGIN CERTIFICATE", StringComparison.Ordinal))
+            {
+                using X509Certificate2 certificate = X509Certificate2.CreateFromPem(pem);
+                return ofCertificate(certificate) ?? throw new FormatException($"JWT {name}: the certificate has no key of this kind");
+            }
+            T key = create();
+            key.ImportFromPem(pem);
+            return key;
+        }
+        catch (Exception error) when (error is CryptographicException or ArgumentException)
+        {
+            throw new FormatException($"JWT {name}: {error.Message}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using EtcdNet.Protocol;
+using EtcdNet.StateMachine.Errors;
+
+namespace EtcdNet.Server.Auth;
+
+/// <summary>Hashes and checks passwords on few threads, since each takes tens of milliseconds of a processor.</summary>
+internal sealed class Passwords(int cost) : IDisposable
+{
+    // Whoever guesses passwords must not take the processors from those who have a token.
+    private readonly SemaphoreSlim _places = new(Math.Max(1, Environment.ProcessorCount / 2));
+
+    /// <summary>The hash of a new password.</summary>
+    /// <exception cref="EtcdException">It is too long, or holds a zero byte, which bcrypt would take for its end.</exception>
+    public Task<string> HashAsync(string password, CancellationToken cancellation)
+    {
+        if (System.Text.Encoding.UTF8.GetByteCount(password) > Bcrypt.PasswordBytesMax)
+            throw new EtcdException(GrpcStatus.Unknown, "bcrypt: password length exceeds 72 bytes");
+        if (password.Contains('\0'))
+            throw new EtcdException(GrpcStatus.InvalidArgument, "etcdserver: password contains a zero byte");
+        return RunAsync(() => Bcrypt.Hash(password, cost), cancellation);
+    }
+
+    /// <summary>True when the password is the one of the hash.</summary>
+    public Task<bool> VerifyAsync(string password, ReadOnlyMemory<byte> hash, CancellationToken cancellation) =>
+        RunAsync(() => Bcrypt.Verify(password, hash.Span), cancellation);
+
+    /// <inheritdoc/>
+    public void Dispose() => _places.Dispose();
+
+    private async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
+    {
+        await _places.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            return await Task.Run(work, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+}
