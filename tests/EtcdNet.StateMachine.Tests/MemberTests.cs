@@ -126,13 +126,6 @@ public sealed class MemberTests
     }
 
     [Fact]
-    public void Authentication_is_refused_in_clear_words()
-    {
-        Assert.Equal(EtcdError.AuthNotEnabled.Message, _machine.Refused(new InternalRaftRequest { Authenticate = new InternalAuthenticateRequest() }).Message);
-        Assert.Equal(Protocol.GrpcStatus.Unimplemented, _machine.Refused(new InternalRaftRequest { AuthUserAdd = new AuthUserAddRequest() }).Code);
-    }
-
-    [Fact]
     public void An_entry_is_applied_once()
     {
         var put = new InternalRaftRequest { Put = new PutRequest { Key = Machine.Bytes("a") } };

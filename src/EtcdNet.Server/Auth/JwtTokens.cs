@@ -39,7 +39,7 @@ public sealed class JwtTokens(JwtOptions options, TimeProvider time) : ITokenPro
             throw new EtcdException(Protocol.GrpcStatus.Unknown, "auth: token signing attempted with verify-only key");
         return _handler.CreateToken(new SecurityTokenDescriptor
         {
-            Claims = new Dictionary<string, object> { [UserClaim] = user, [RevisionClaim] = revision },
+            Claims = new Dictionary<string, object> { [UserClaim] = user, [RevisionClaim] = (long)revision },
             Expires = (time.GetUtcNow() + options.Lifetime).UtcDateTime,
             SigningCredentials = new SigningCredentials(options.Key, options.Method),
         });

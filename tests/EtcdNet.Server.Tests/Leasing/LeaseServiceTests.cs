@@ -142,6 +142,21 @@ public sealed class LeaseServiceTests
     }
 
     [Fact]
+    public async Task A_follower_judges_its_clients_before_it_asks_the_leader()
+    {
+        var forwarder = new Forwarder();
+        using var world = new LeaseWorld(forwarder: forwarder, guard: new Guard { Refuse = true });
+        world.Leases.Grant(5, 60);
+        world.Leases.Attach(5, "foreign"u8.ToArray());
+        world.Consensus.Current = world.Consensus.Current with { Leader = 3 };
+        (FakeRequests<LeaseKeepAliveRequest> requests, _, Task ended) = KeepAlive(world);
+        requests.Send(new LeaseKeepAliveRequest { ID = 5 });
+        var refused = await Assert.ThrowsAsync<EtcdException>(() => ended.WaitAsync(Deadline.Limit));
+        Assert.Equal(EtcdError.PermissionDenied.Message, refused.Message);
+        Assert.Empty(forwarder.Asked);
+    }
+
+    [Fact]
     public async Task A_follower_without_a_way_to_the_leader_says_so()
     {
         using var world = new LeaseWorld();
@@ -214,7 +229,9 @@ public sealed class LeaseServiceTests
         await Assert.ThrowsAsync<EtcdException>(async () =>
             await world.Service.LeaseLeasesAsync(new LeaseLeasesRequest(), LeaseWorld.Context));
         Assert.Equal(60, await world.RemainingAsync(5));
-        Assert.Equal([LeaseAccess.Write, LeaseAccess.Read, LeaseAccess.Read], guard.Asked);
+        // The last questions each begin with whether the caller is anybody at all.
+        Assert.Equal(LeaseAccess.Write, guard.Asked[0]);
+        Assert.Equal([LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read], guard.Asked.Skip(1));
     }
 
     private static LeaseWorld Leader(ILeaseGuard? guard = null)

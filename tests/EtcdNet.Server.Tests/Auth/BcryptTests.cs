@@ -1,0 +1,54 @@
+using System.Text;
+using EtcdNet.Server.Auth;
+using EtcdNet.StateMachine.Errors;
+
+namespace EtcdNet.Server.Tests.Auth;
+
+/// <summary>Password hashes that etcd can check, and the other way round.</summary>
+public sealed class BcryptTests
+{
+    // Published vectors of the algorithm, under the name that etcd gives it.
+    [Theory]
+    [InlineData("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")]
+    [InlineData("", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy")]
+    public void Known_hashes_are_recognised(string password, string hash)
+    {
+        Assert.True(Bcrypt.Verify(password, Encoding.ASCII.GetBytes(hash)));
+        Assert.False(Bcrypt.Verify(password + "x", Encoding.ASCII.GetBytes(hash)));
+    }
+
+    [Theory]
+    [InlineData("secret")]
+    [InlineData("")]
+    [InlineData("ütf-8 \U0001f511")]
+    [InlineData("seventy-two bytes: 0123456789012345678901234567890123456789012345678901234")]
+    public void A_hash_fits_its_password_only(string password)
+    {
+        string hash = Bcrypt.Hash(password[..Math.Min(72, password.Length)], Bcrypt.CostMin);
+        Assert.StartsWith("$2a$04$", hash, StringComparison.Ordinal);
+        Assert.NotEqual(hash, Bcrypt.Hash(password[..Math.Min(72, password.Length)], Bcrypt.CostMin));
+        Assert.True(Bcrypt.Verify(password[..Math.Min(72, password.Length)], Encoding.ASCII.GetBytes(hash)));
+        Assert.False(Bcrypt.Verify("other" + password, Encoding.ASCII.GetBytes(hash)));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("hash")]
+    [InlineData("$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWN")]
+    [InlineData("$2a$99$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy")]
+    [InlineData("$1a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy")]
+    [InlineData("$2a$05$\u0001CCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy")]
+    public void What_is_no_hash_fits_nothing(string hash) => Assert.False(Bcrypt.Verify("", Encoding.Latin1.GetBytes(hash)));
+
+    [Fact]
+    public async Task Passwords_that_bcrypt_would_cut_are_refused()
+    {
+        using var passwords = new Passwords(Bcrypt.CostMin);
+        EtcdException tooLong = await Assert.ThrowsAsync<EtcdException>(() => passwords.HashAsync(new string('x', 73), CancellationToken.None));
+        Assert.Equal("bcrypt: password length exceeds 72 bytes", tooLong.Message);
+        await Assert.ThrowsAsync<EtcdException>(() => passwords.HashAsync("a\0b", CancellationToken.None));
+        byte[] hash = Encoding.ASCII.GetBytes(await passwords.HashAsync("a", CancellationToken.None));
+        Assert.True(await passwords.VerifyAsync("a", hash, CancellationToken.None));
+        Assert.False(await passwords.VerifyAsync("a\0b", hash, CancellationToken.None));
+    }
+}

@@ -1,0 +1,128 @@
+using System.Security.Cryptography;
+using EtcdNet.Server.Auth;
+using EtcdNet.StateMachine.Auth;
+using EtcdNet.StateMachine.Errors;
+using EtcdNet.Testing;
+
+namespace EtcdNet.Server.Tests.Auth;
+
+/// <summary>Tokens that carry everything in them.</summary>
+public sealed class JwtTokensTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("etcdnet-jwt-").FullName;
+    private readonly ManualTimeProvider _time = new();
+
+    [Theory]
+    [InlineData("RS256")]
+    [InlineData("PS512")]
+    [InlineData("ES256")]
+    [InlineData("ES512")]
+    [InlineData("HS384")]
+    public async Task A_token_says_who_and_since_when_until_it_ends(string method)
+    {
+        (string open, string secret) = Keys(method);
+        var signer = new JwtTokens(Options($"jwt,sign-method={method},priv-key={secret},ttl=10m"), _time);
+        string token = signer.Issue("bob", 7, ".1");
+        Assert.Equal(new Caller("bob", 7), await signer.IdentifyAsync(token, 9, CancellationToken.None));
+        if (open.Length > 0)
+        {
+            var verifier = new JwtTokens(Options($"jwt,sign-method={method},pub-key={open}"), _time);
+            Assert.Equal(new Caller("bob", 7), await verifier.IdentifyAsync(token, 9, CancellationToken.None));
+            Assert.Equal("auth: token signing attempted with verify-only key", Assert.Throws<EtcdException>(() => verifier.Issue("bob", 7, "")).Message);
+        }
+        _time.Advance(TimeSpan.FromMinutes(10));
+        Assert.Null(await signer.IdentifyAsync(token, 9, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task What_was_not_signed_with_this_key_and_method_is_nothing()
+    {
+        (string open, string secret) = Keys("RS256");
+        var tokens = new JwtTokens(Options($"jwt,sign-method=RS256,pub-key={open},priv-key={secret}"), _time);
+        string good = tokens.Issue("bob", 7, "");
+        string[] parts = good.Split('.');
+        (_, string other) = Keys("RS256");
+        // The public key as the secret of a symmetric signature is the oldest trick.
+        string confused = new JwtTokens(Options($"jwt,sign-method=HS256,priv-key={open}"), _time).Issue("root", 7, "");
+        string[] forged =
+        [
+            "", "x", "a.b.c", $"{parts[0]}.{parts[1]}.", $"{parts[0]}.{parts[1]}.{parts[2][..^4]}AAAA",
+            $"{Base64("""{"alg":"none","typ":"JWT"}""")}.{parts[1]}.", confused,
+            new JwtTokens(Options($"jwt,sign-method=RS256,priv-key={other}"), _time).Issue("root", 7, ""),
+            new JwtTokens(Options($"jwt,sign-method=RS384,priv-key={secret}"), _time).Issue("root", 7, ""),
+            $"{parts[0]}.{Base64("""{"username":"root","revision":7,"exp":99999999999}""")}.{parts[2]}",
+        ];
+        foreach (string token in forged)
+            Assert.Null(await tokens.IdentifyAsync(token, 9, CancellationToken.None));
+        Assert.NotNull(await tokens.IdentifyAsync(good, 9, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData("", "unknown token type \"\": it must be simple or jwt")]
+    [InlineData("x", "unknown token type \"x\": it must be simple or jwt")]
+    [InlineData("simple,a", "invalid token option \"a\": it must be name=value")]
+    [InlineData("jwt,ttl=1m,ttl=1m", "invalid token option \"ttl\": it is given twice")]
+    [InlineData("jwt,colour=red", "unknown JWT options: colour")]
+    [InlineData("jwt", "JWT sign-method \"\" is not one of")]
+    [InlineData("jwt,sign-method=none", "JWT sign-method \"none\" is not one of")]
+    [InlineData("jwt,sign-method=RS256", "JWT pub-key or priv-key is missing")]
+    [InlineData("jwt,sign-method=HS256", "JWT priv-key is missing")]
+    [InlineData("jwt,sign-method=RS256,ttl=0s", "JWT ttl \"0s\" is no positive duration")]
+    [InlineData("jwt,sign-method=RS256,ttl=soon", "JWT ttl \"soon\" is no positive duration")]
+    [InlineData("jwt,sign-method=RS256,pub-key=/nowhere", "JWT pub-key: ")]
+    public void What_is_wrong_is_named(string text, string error) =>
+        Assert.StartsWith(error, Assert.Throws<FormatException>(() => Parse(text)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Keys_that_do_not_fit_are_refused()
+    {
+        (string open, _) = Keys("RS256");
+        (_, string secret) = Keys("RS256");
+        (string elliptic, _) = Keys("ES256");
+        string shortSecret = Write("short", "x");
+        Assert.Equal("JWT pub-key and priv-key do not belong together", Wrong($"jwt,sign-method=RS256,pub-key={open},priv-key={secret}"));
+        Assert.StartsWith("JWT pub-key: ", Wrong($"jwt,sign-method=RS256,pub-key={elliptic}"), StringComparison.Ordinal);
+        Assert.StartsWith("JWT priv-key: HS256 needs at least 32 bytes", Wrong($"jwt,sign-method=HS256,priv-key={shortSecret}"), StringComparison.Ordinal);
+
+        static string Wrong(string text) => Assert.Throws<FormatException>(() => Parse(text)).Message;
+    }
+
+    [Fact]
+    public void The_defaults_are_etcds()
+    {
+        Assert.Equal(TimeSpan.FromSeconds(300), Parse("simple", 0).SimpleLifetime);
+        Assert.Equal(TimeSpan.FromSeconds(20), Parse("simple", 20).SimpleLifetime);
+        (_, string secret) = Keys("ES384");
+        Assert.Equal(TimeSpan.FromMinutes(5), Options($"jwt,sign-method=ES384,priv-key={secret}").Lifetime);
+    }
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    private static TokenOptions Parse(string text, long lifetime = 300) => TokenOptions.Parse(
+        text, lifetime, static duration => duration switch { "10m" => TimeSpan.FromMinutes(10), "1m" => TimeSpan.FromMinutes(1), "0s" => TimeSpan.Zero, _ => null });
+
+    private static JwtOptions Options(string text) => Assert.IsType<JwtOptions>(Parse(text).Jwt);
+
+    private static string Base64(string json) => Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(json)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+
+    private (string Open, string Secret) Keys(string method)
+    {
+        string name = Guid.NewGuid().ToString("n");
+        if (method[0] == 'H')
+            return ("", Write(name, new string('s', 64)));
+        if (method[0] == 'E')
+        {
+            using var elliptic = ECDsa.Create(method switch { "ES256" => ECCurve.NamedCurves.nistP256, "ES384" => ECCurve.NamedCurves.nistP384, _ => ECCurve.NamedCurves.nistP521 });
+            return (Write(name + ".pub", elliptic.ExportSubjectPublicKeyInfoPem()), Write(name, elliptic.ExportPkcs8PrivateKeyPem()));
+        }
+        using var rsa = RSA.Create(2048);
+        return (Write(name + ".pub", rsa.ExportSubjectPublicKeyInfoPem()), Write(name, rsa.ExportRSAPrivateKeyPem()));
+    }
+
+    private string Write(string name, string text)
+    {
+        string path = Path.Combine(_directory, name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+}
