@@ -46,36 +46,44 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, UserNotFound, PermissionDenied.</exception>
     public async ValueTask RequireAdminAsync(CallContext call)
     {
-        if (IsOn)
-            store.View.CheckAdmin(await IdentifyAsync(call).ConfigureAwait(false));
+        if (!IsOn)
+            return;
+        Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
+        store.View.CheckAdmin(caller);
     }
 
     /// <summary>Demands the right to read a range. What is read then must not be sent before <see cref="ThrowIfChanged"/> was asked.</summary>
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, AuthOldRevision, PermissionDenied.</exception>
-    public async ValueTask<Caller> AdmitAsync(RangeRequest request, CallContext call)
+    public async ValueTask<Admission> AdmitAsync(RangeRequest request, CallContext call)
     {
+        AuthView auth = store.View;
         Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
-        store.View.CheckRead(caller, request.Key.Span, request.RangeEnd.Span);
-        return caller;
+        auth.CheckRead(caller, request.Key.Span, request.RangeEnd.Span);
+        return new Admission(auth, caller);
     }
 
     /// <summary>As <see cref="AdmitAsync(RangeRequest, CallContext)"/>, for a transaction that only reads.</summary>
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, AuthOldRevision, PermissionDenied.</exception>
-    public async ValueTask<Caller> AdmitAsync(TxnRequest request, CallContext call)
+    public async ValueTask<Admission> AdmitAsync(TxnRequest request, CallContext call)
     {
+        AuthView auth = store.View;
         Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
-        RequestPermissions.Check(store.View, caller, leases, request);
-        return caller;
+        RequestPermissions.Check(auth, caller, leases, request);
+        return new Admission(auth, caller);
     }
 
     /// <summary>After a read: what it was admitted by must still hold, else it may have seen what it should not.</summary>
     /// <exception cref="EtcdException">AuthOldRevision; UserEmpty when authentication was switched on meanwhile.</exception>
-    public void ThrowIfChanged(Caller caller)
+    public void ThrowIfChanged(Admission admission)
     {
-        AuthView auth = store.View;
-        if (!auth.Enabled || caller.Revision == auth.Revision)
+        AuthView now = store.View;
+        if (!now.Enabled)
             return;
-        throw (caller.IsNobody ? EtcdError.UserEmpty : EtcdError.AuthOldRevision).ToException();
+        if (!admission.Auth.Enabled)
+            throw EtcdError.UserEmpty.ToException();
+        // A web token may be of a revision that this member has not reached.
+        if (admission.Auth.Revision != now.Revision || (admission.Caller.Revision != 0 && admission.Caller.Revision != now.Revision))
+            throw EtcdError.AuthOldRevision.ToException();
     }
 
     /// <summary>Proposes a request in the name of the caller.</summary>
@@ -120,14 +128,16 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
             else
                 auth.CheckRead(caller, key.Span, default);
         }
-        ThrowIfChanged(caller);
+        ThrowIfChanged(new Admission(auth, caller));
     }
 
     /// <inheritdoc/>
     public async ValueTask CheckAsync(CallContext context, WatchRange range)
     {
-        if (IsOn)
-            store.View.CheckRead(await IdentifyAsync(context).ConfigureAwait(false), range.Key.Span, range.RangeEnd.Span);
+        if (!IsOn)
+            return;
+        Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
+        store.View.CheckRead(caller, range.Key.Span, range.RangeEnd.Span);
     }
 
     private static void Stamp(InternalRaftRequest request, Caller caller) =>

@@ -1,7 +1,6 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Auth;
 using EtcdNet.Server.Consensus;
-using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc;
 using EtcdNet.StateMachine.Txn;
@@ -76,9 +75,9 @@ public sealed class KvService
         async ValueTask<RangeResponse> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
             await ConfirmAsync(wait, range, context).ConfigureAwait(false);
-            Caller caller = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
+            Admission admission = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
             RangeResponse response = ReadRange(range);
-            _guard.ThrowIfChanged(caller);
+            _guard.ThrowIfChanged(admission);
             return response;
         }
     }
@@ -99,11 +98,11 @@ public sealed class KvService
         async ValueTask<(RangeResponse?, IEncodedAnswer?)> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
             await ConfirmAsync(wait, range, context).ConfigureAwait(false);
-            Caller caller = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
+            Admission admission = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
             if (IsLarge(range))
-                return (null, await EncodeAsync(range, caller, context.Cancellation).ConfigureAwait(false));
+                return (null, await EncodeAsync(range, admission, context.Cancellation).ConfigureAwait(false));
             RangeResponse response = ReadRange(range);
-            _guard.ThrowIfChanged(caller);
+            _guard.ThrowIfChanged(admission);
             return (response, null);
         }
     }
@@ -116,16 +115,16 @@ public sealed class KvService
         RangeStreamer.Check(request);
         if (!request.Serializable)
             await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
-        Caller caller = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
+        Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
         if (request.CountOnly)
         {
             RangeResponse response = ReadRange(request);
-            _guard.ThrowIfChanged(caller);
+            _guard.ThrowIfChanged(admission);
             await responses.WriteAsync(new RangeStreamResponse { RangeResponse = response }, call.Cancellation).ConfigureAwait(false);
         }
         else
         {
-            await RangeStreamer.RunAsync(_store, _headers, _time, request, () => _guard.ThrowIfChanged(caller), responses, call).ConfigureAwait(false);
+            await RangeStreamer.RunAsync(_store, _headers, _time, request, () => _guard.ThrowIfChanged(admission), responses, call).ConfigureAwait(false);
         }
     }
 
@@ -170,9 +169,9 @@ public sealed class KvService
                 await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
                 call.ReadConfirmed();
             }
-            Caller caller = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
+            Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
             response = _txns.Read(request);
-            _guard.ThrowIfChanged(caller);
+            _guard.ThrowIfChanged(admission);
         }
         else
         {
@@ -220,13 +219,13 @@ public sealed class KvService
             call.ReadConfirmed();
     }
 
-    private async ValueTask<IEncodedAnswer> EncodeAsync(RangeRequest request, Caller caller, CancellationToken cancellation)
+    private async ValueTask<IEncodedAnswer> EncodeAsync(RangeRequest request, Admission admission, CancellationToken cancellation)
     {
         PinnedRange range = _store.OpenRange(request);
         var answer = new RangeAnswer(range, _headers.Header(range.CurrentRevision), _time);
         try
         {
-            _guard.ThrowIfChanged(caller);
+            _guard.ThrowIfChanged(admission);
             for (int slice = 1; answer.MeasureNext(); slice++)
             {
                 if (slice % SlicesPerTurn != 0)

@@ -31,6 +31,15 @@ internal enum ScriptAction
 
     /// <summary><c>close w</c>: the client leaves the stream.</summary>
     Close,
+
+    /// <summary><c>login bob bob pw</c>: gets a token for a user and its password, and keeps it under a name.</summary>
+    Login,
+
+    /// <summary><c>token bad x.1</c>: keeps a text as a token under a name.</summary>
+    Token,
+
+    /// <summary><c>as bob</c>: calls and streams carry this token from here on; <c>as</c> alone: none.</summary>
+    As,
 }
 
 /// <summary>
@@ -73,12 +82,16 @@ internal sealed partial record ScriptLine(int Number, ScriptAction Action, strin
             ("open", "") => ScriptAction.Open,
             ("half", "") => ScriptAction.HalfClose,
             ("close", "") => ScriptAction.Close,
+            ("login", "") => ScriptAction.Login,
+            ("token", "") => ScriptAction.Token,
+            ("as", "") => ScriptAction.As,
             (_, ">") => ScriptAction.Send,
             (_, "<") => ScriptAction.Receive,
             (_, "!") => ScriptAction.End,
             _ => throw new FormatException($"line {number}: unknown command {name}"),
         };
-        if (action is ScriptAction.Call or ScriptAction.Open or ScriptAction.HalfClose or ScriptAction.Close)
+        if (action is ScriptAction.Call or ScriptAction.Open or ScriptAction.HalfClose or ScriptAction.Close
+            or ScriptAction.Login or ScriptAction.Token or ScriptAction.As)
         {
             var parts = text.Split(' ', 2);
             return new ScriptLine(number, action, parts[0], parts.Length > 1 ? parts[1] : "");

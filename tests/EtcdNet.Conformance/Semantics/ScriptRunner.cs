@@ -21,6 +21,8 @@ internal sealed class ScriptRunner(ServerProcess server) : IDisposable
 
     private readonly GrpcTestClient _client = new(server.ClientUrl);
     private readonly Dictionary<string, (MethodDescriptor Method, GrpcByteStream Stream)> _streams = [];
+    private readonly Dictionary<string, string> _tokens = [];
+    private Dictionary<string, string>? _headers;
 
     /// <summary>Plays all lines, and then fails with all differences found, each with file and line.</summary>
     public async Task RunAsync(string file)
@@ -35,6 +37,8 @@ internal sealed class ScriptRunner(ServerProcess server) : IDisposable
                 // The answer of a call is the line behind it.
                 if (line.Action == ScriptAction.Call)
                     await CallAsync(line, lines[++i]);
+                else if (line.Action is ScriptAction.Login or ScriptAction.Token or ScriptAction.As)
+                    await IdentifyAsync(line);
                 else
                     await StreamAsync(line);
             }
@@ -59,7 +63,7 @@ internal sealed class ScriptRunner(ServerProcess server) : IDisposable
     {
         var method = _methods[call.Name];
         var request = ReadableJson.Parse(call.Text, method.InputType);
-        var reply = await _client.CallBytesAsync(PathOf(method), GrpcFrames.Encode(request));
+        var reply = await _client.CallBytesAsync(PathOf(method), GrpcFrames.Encode(request), _headers);
         if (expected.Action == ScriptAction.Error)
         {
             Same(expected.Text, reply.Status == GrpcStatus.OK ? Readable(method.OutputType, reply.Value!) : $"{(int)reply.Status} {reply.Message}");
@@ -71,12 +75,31 @@ internal sealed class ScriptRunner(ServerProcess server) : IDisposable
         Compare(expected.Text, method.OutputType, reply.Value!);
     }
 
+    private async Task IdentifyAsync(ScriptLine line)
+    {
+        // For these lines the name is the name of the token.
+        var token = line.Text;
+        if (line.Action == ScriptAction.Login)
+        {
+            var parts = line.Text.Split(' ');
+            var request = new AuthenticateRequest { Name = parts[0], Password = parts[1] };
+            var reply = await _client.CallAsync<AuthenticateResponse>("/etcdserverpb.Auth/Authenticate", request);
+            Assert.True(reply.Status == GrpcStatus.OK, $"{(int)reply.Status} {reply.Message}");
+            token = reply.Value!.Token;
+        }
+
+        if (line.Action == ScriptAction.As)
+            _headers = line.Name.Length == 0 ? null : new() { ["token"] = _tokens[line.Name] };
+        else
+            _tokens[line.Name] = token;
+    }
+
     private async Task StreamAsync(ScriptLine line)
     {
         if (line.Action == ScriptAction.Open)
         {
             var opened = _methods[line.Text];
-            _streams.Add(line.Name, (opened, _client.OpenBytes(PathOf(opened))));
+            _streams.Add(line.Name, (opened, _client.OpenBytes(PathOf(opened), _headers)));
             return;
         }
 
@@ -116,6 +139,9 @@ internal sealed class ScriptRunner(ServerProcess server) : IDisposable
         // The answers of Defragment carry none.
         if (type.Name == nameof(DefragmentResponse))
             return ReadableJson.Format(message);
+        // A token is another one each time.
+        if (message is AuthenticateResponse { Token.Length: > 0 } authenticated)
+            authenticated.Token = "";
         var header = type.FindFieldByName("header")?.Accessor.GetValue(message) as ResponseHeader;
         Assert.NotNull(header);
         Assert.NotEqual(0ul, header.ClusterId);

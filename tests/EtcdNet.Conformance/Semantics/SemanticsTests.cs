@@ -14,7 +14,7 @@ public sealed class SemanticsTests
     [MemberData(nameof(Scripts))]
     public async Task Script(string name)
     {
-        await using var server = await ServerProcess.StartAsync();
+        await using var server = await ServerProcess.StartAsync(null, null, "--bcrypt-cost", "4");
         using var runner = new ScriptRunner(server);
         await runner.RunAsync(Path.Combine(_folder, name));
     }
