@@ -11,7 +11,7 @@ public sealed class ArrowTests
         { "EtcdNet.Raft", [], ["Microsoft.CodeAnalysis.BannedApiAnalyzers"] },
         { "EtcdNet.StateMachine", ["EtcdNet.Protocol"], ["Microsoft.CodeAnalysis.BannedApiAnalyzers"] },
         { "EtcdNet.Storage", ["EtcdNet.Raft", "EtcdNet.StateMachine"], ["Microsoft.Extensions.Logging.Abstractions"] },
-        { "EtcdNet.Server", ["EtcdNet.StateMachine", "EtcdNet.Storage"], ["Serilog"] },
+        { "EtcdNet.Server", ["EtcdNet.StateMachine", "EtcdNet.Storage"], ["Microsoft.IdentityModel.JsonWebTokens", "Serilog"] },
         { "EtcdNet.Grpc", [], ["Google.Protobuf"] },
         { "EtcdNet.Peer", ["EtcdNet.Server"], [] },
         { "EtcdNet.Host", ["EtcdNet.Grpc", "EtcdNet.Peer", "EtcdNet.Server"], ["Serilog", "YamlDotNet"] },
