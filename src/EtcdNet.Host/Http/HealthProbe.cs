@@ -1,11 +1,10 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server;
-using EtcdNet.Server.Services;
 using Google.Protobuf;
 
 namespace EtcdNet.Host.Http;
 
-/// <summary>Asks the member what the health endpoints want to know, by the same ways that clients use.</summary>
+/// <summary>Asks the member what the health endpoints want to know, past users and permissions.</summary>
 internal sealed class HealthProbe(RunningMember member) : IHealthProbe
 {
     private static readonly ByteString ProbedKey = ByteString.CopyFromUtf8("health");
@@ -23,7 +22,9 @@ internal sealed class HealthProbe(RunningMember member) : IHealthProbe
 
     private async ValueTask ReadAsync(bool serializable, CancellationToken cancellation)
     {
-        var request = new RangeRequest { Key = ProbedKey, Serializable = serializable, CountOnly = true };
-        await member.Services.Kv.RangeAsync(request, new CallContext { Cancellation = cancellation }).ConfigureAwait(false);
+        // Not by the service, which would ask for a user.
+        if (!serializable)
+            await member.Reads.WaitAsync(cancellation).ConfigureAwait(false);
+        member.Machine.Store.Range(new RangeRequest { Key = ProbedKey, CountOnly = true });
     }
 }
