@@ -38,6 +38,7 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly LeaderMonitor _leaderMonitor;
     private readonly ITokenProvider _tokens;
     private readonly Passwords _passwords;
+    private readonly RootProposer _own;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _leaderKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -69,12 +70,12 @@ public sealed class RunningMember : IAsyncDisposable
         WatchHub = new WatchHub(storage.Machine.Store, WatchOptions());
         storage.Machine.Store.WatchSink = WatchHub;
         _leaderMonitor = new LeaderMonitor(_core.State, time, options.ElectionTimeout);
-        _tokens = options.AuthToken.Make(_core.Reads, () => _core.State.AppliedIndex, storage.Entries.InitialState().HardState.Commit, time);
+        _tokens = options.AuthToken.Make(_core.Reads, () => _core.State.AppliedIndex, storage.Entries.LastIndex, time);
         storage.Machine.Auth.Observer = _tokens as IAuthObserver;
         Guard = new AuthGuard(storage.Machine.Auth, storage.Machine.Leases, _tokens);
         _passwords = new Passwords(options.BcryptCost);
-        var own = new RootProposer(_core.Proposer, storage.Machine.Auth);
-        _leases = new LeaseExpirer(storage.Machine.Leases, own, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
+        _own = new RootProposer(_core.Proposer, storage.Machine.Auth);
+        _leases = new LeaseExpirer(storage.Machine.Leases, _own, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
         _fatal = fatal;
         MemberStore members = storage.Machine.Members;
         _leaseRouter = new LeaseRouter(_leases, _core.Reads, _core.State, () => _leaderLink, time, new LeaseServiceOptions { RequestTimeout = options.Proposals.RequestTimeout });
@@ -266,7 +267,7 @@ public sealed class RunningMember : IAsyncDisposable
         {
             CheckQuota = Quota.CheckLeaseGrant,
         };
-        var line = new WaitingLine(kv, watch, lease);
+        var line = new WaitingLine(kv, watch, lease, _own);
         return new MemberServices(
             kv,
             watch,

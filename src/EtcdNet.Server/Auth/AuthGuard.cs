@@ -86,15 +86,15 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
             throw EtcdError.AuthOldRevision.ToException();
     }
 
-    /// <summary>Proposes a request in the name of the caller.</summary>
-    /// <exception cref="EtcdException">InvalidAuthToken, or what proposals throw.</exception>
+    /// <summary>Proposes a request in the name of the caller, who must be somebody: what nobody asks for would fill the log only to be refused.</summary>
+    /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, or what proposals throw.</exception>
     public ValueTask<IMessage> ProposeAsync(IProposer proposer, InternalRaftRequest request, CallContext call, CancellationToken cancellation)
     {
         return IsOn ? StampedAsync() : proposer.ProposeAsync(request, cancellation);
 
         async ValueTask<IMessage> StampedAsync()
         {
-            Stamp(request, await IdentifyAsync(call).ConfigureAwait(false));
+            await StampAsync(call, request).ConfigureAwait(false);
             return await proposer.ProposeAsync(request, cancellation).ConfigureAwait(false);
         }
     }
@@ -107,11 +107,11 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
         Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
         if (caller.IsNobody)
             throw EtcdError.UserEmpty.ToException();
-        Stamp(request, caller);
+        request.Header = new RequestHeader { Username = caller.Name, AuthRevision = caller.Revision };
     }
 
     /// <inheritdoc/>
-    public async ValueTask CheckAsync(CallContext context, LeaseAccess access, IReadOnlyList<ReadOnlyMemory<byte>> keys)
+    public async ValueTask CheckAsync(CallContext context, LeaseAccess access, IEnumerable<ReadOnlyMemory<byte>> keys)
     {
         AuthView auth = store.View;
         if (!auth.Enabled)
@@ -128,7 +128,8 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
             else
                 auth.CheckRead(caller, key.Span, default);
         }
-        ThrowIfChanged(new Admission(auth, caller));
+        if (store.View is { Enabled: true } now && now.Revision != auth.Revision)
+            throw EtcdError.AuthOldRevision.ToException();
     }
 
     /// <inheritdoc/>
@@ -139,7 +140,4 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
         Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
         store.View.CheckRead(caller, range.Key.Span, range.RangeEnd.Span);
     }
-
-    private static void Stamp(InternalRaftRequest request, Caller caller) =>
-        request.Header = new RequestHeader { Username = caller.Name, AuthRevision = caller.Revision };
 }

@@ -22,6 +22,7 @@ internal static partial class Bcrypt
     // The library's name of the algorithm without old bugs; hashes carry Go's name of it.
     private const string LibraryKind = "$2b$";
     private const string StoredKind = "$2a$";
+    private const int HashLength = 60;
     private const int SaltBytes = 16;
     private const int SettingBytesMax = 192;
     private const int WorkBytes = 32768;
@@ -32,9 +33,11 @@ internal static partial class Bcrypt
     {
         byte[] random = RandomNumberGenerator.GetBytes(SaltBytes);
         byte[] setting = new byte[SettingBytesMax];
-        if (GenerateSetting(Encoding.ASCII.GetBytes(LibraryKind + "\0"), (uint)cost, random, random.Length, setting, setting.Length) == 0)
+        if (GenerateSetting(Encoding.ASCII.GetBytes(LibraryKind + "\0"), new CULong((uint)cost), random, random.Length, setting, setting.Length) == 0)
             throw new InvalidOperationException("libcrypt offers no bcrypt");
         string hash = Run(password, Text(setting)) ?? throw new InvalidOperationException("libcrypt refused to hash a password");
+        if (hash.Length != HashLength || !hash.StartsWith(LibraryKind, StringComparison.Ordinal))
+            throw new InvalidOperationException("libcrypt gave something that is no bcrypt hash");
         return StoredKind + hash[LibraryKind.Length..];
     }
 
@@ -42,7 +45,7 @@ internal static partial class Bcrypt
     public static bool Verify(string password, ReadOnlySpan<byte> hash)
     {
         string stored = Encoding.Latin1.GetString(hash);
-        if (stored.Length != 60 || !stored.StartsWith("$2", StringComparison.Ordinal) || stored[3] != '$' || password.Contains('\0'))
+        if (stored.Length != HashLength || !stored.StartsWith("$2", StringComparison.Ordinal) || stored[3] != '$' || password.Contains('\0'))
             return false;
         string setting = LibraryKind + stored[LibraryKind.Length..];
         return Run(password, setting) is { } found
@@ -56,8 +59,8 @@ internal static partial class Bcrypt
         byte[] work = new byte[WorkBytes];
         try
         {
-            nint result = Crypt(phrase, Encoding.ASCII.GetBytes(setting + "\0"), work, work.Length);
-            return result == 0 ? null : Marshal.PtrToStringAnsi(result);
+            // The result stands at the beginning of the work space. The pointer to it is worth nothing once the call is over: the array may move.
+            return Crypt(phrase, Encoding.ASCII.GetBytes(setting + "\0"), work, work.Length) == 0 ? null : Text(work);
         }
         finally
         {
@@ -72,5 +75,5 @@ internal static partial class Bcrypt
     private static partial nint Crypt(byte[] phrase, byte[] setting, byte[] data, int size);
 
     [LibraryImport("libcrypt.so.1", EntryPoint = "crypt_gensalt_rn")]
-    private static partial nint GenerateSetting(byte[] prefix, uint count, byte[] random, int randomBytes, byte[] output, int outputSize);
+    private static partial nint GenerateSetting(byte[] prefix, CULong count, byte[] random, int randomBytes, byte[] output, int outputSize);
 }

@@ -45,22 +45,38 @@ public sealed class JwtOptions
         TimeSpan lifetime = LifetimeDefault;
         if (options.GetValueOrDefault("ttl", "") is { Length: > 0 } ttl)
             lifetime = duration(ttl) is { } given && given > TimeSpan.Zero ? given : throw new FormatException($"JWT ttl \"{ttl}\" is no positive duration");
-        string? publicKey = ReadFile(options, "pub-key"), privateKey = ReadFile(options, "priv-key");
+        byte[]? publicKey = ReadFile(options, "pub-key"), privateKey = ReadFile(options, "priv-key");
         (SecurityKey key, bool canSign) = method[0] switch
         {
             'H' => (Secret(method, privateKey), true),
             'E' => EllipticKey(publicKey, privateKey),
             _ => RsaKey(publicKey, privateKey),
         };
-        return new JwtOptions(method, key, canSign, lifetime);
+        var made = new JwtOptions(method, key, canSign, lifetime);
+        made.TrySign();
+        return made;
     }
 
-    private static string? ReadFile(Dictionary<string, string> options, string name)
+    /// <summary>A key that cannot do it (a public one, one too short, another curve) is found at the start and not by the first user.</summary>
+    private void TrySign()
+    {
+        try
+        {
+            if (CanSign)
+                new JwtTokens(this, TimeProvider.System).Issue("nobody", 1, "");
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            throw new FormatException($"JWT priv-key cannot sign with {Method}: {error.Message}");
+        }
+    }
+
+    private static byte[]? ReadFile(Dictionary<string, string> options, string name)
     {
         string path = options.GetValueOrDefault(name, "");
         try
         {
-            return path.Length == 0 ? null : File.ReadAllText(path);
+            return path.Length == 0 ? null : File.ReadAllBytes(path);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -68,18 +84,17 @@ public sealed class JwtOptions
         }
     }
 
-    private static SymmetricSecurityKey Secret(string method, string? text)
+    private static SymmetricSecurityKey Secret(string method, byte[]? secret)
     {
-        if (text is null)
+        if (secret is null)
             throw new FormatException("JWT priv-key is missing");
-        byte[] secret = System.Text.Encoding.UTF8.GetBytes(text);
         int bytesMin = int.Parse(method.AsSpan(2), System.Globalization.CultureInfo.InvariantCulture) / 8;
         return secret.Length >= bytesMin
             ? new SymmetricSecurityKey(secret)
             : throw new FormatException($"JWT priv-key: {method} needs at least {bytesMin} bytes (RFC 7518, 3.2), the file has {secret.Length}");
     }
 
-    private static (SecurityKey Key, bool CanSign) RsaKey(string? publicKey, string? privateKey)
+    private static (SecurityKey Key, bool CanSign) RsaKey(byte[]? publicKey, byte[]? privateKey)
     {
         RSA? open = Import(publicKey, "pub-key", RSA.Create, static certificate => certificate.GetRSAPublicKey());
         RSA? secret = Import(privateKey, "priv-key", RSA.Create, static _ => null);
@@ -89,7 +104,7 @@ public sealed class JwtOptions
         return (new RsaSecurityKey(used), secret is not null);
     }
 
-    private static (SecurityKey Key, bool CanSign) EllipticKey(string? publicKey, string? privateKey)
+    private static (SecurityKey Key, bool CanSign) EllipticKey(byte[]? publicKey, byte[]? privateKey)
     {
         ECDsa? open = Import(publicKey, "pub-key", ECDsa.Create, static certificate => certificate.GetECDsaPublicKey());
         ECDsa? secret = Import(privateKey, "priv-key", ECDsa.Create, static _ => null);
@@ -100,11 +115,12 @@ public sealed class JwtOptions
     }
 
     /// <summary>A key of a PEM file, or of a certificate in one.</summary>
-    private static T? Import<T>(string? pem, string name, Func<T> create, Func<X509Certificate2, T?> ofCertificate)
+    private static T? Import<T>(byte[]? file, string name, Func<T> create, Func<X509Certificate2, T?> ofCertificate)
         where T : AsymmetricAlgorithm
     {
-        if (pem is null)
+        if (file is null)
             return null;
+        string pem = System.Text.Encoding.UTF8.GetString(file);
         try
         {
             if (pem.Contains("BEGIN CERTIFICATE", StringComparison.Ordinal))

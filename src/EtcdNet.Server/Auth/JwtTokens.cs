@@ -51,8 +51,8 @@ public sealed class JwtTokens(JwtOptions options, TimeProvider time) : ITokenPro
         TokenValidationResult result = await _handler.ValidateTokenAsync(token, _rules).ConfigureAwait(false);
         if (!result.IsValid || result.SecurityToken is not JsonWebToken valid)
             return null;
-        if (!valid.TryGetPayloadValue(UserClaim, out string user) || !valid.TryGetPayloadValue(RevisionClaim, out double made))
+        if (!valid.TryGetPayloadValue(UserClaim, out object? claimed) || claimed is not string { Length: > 0 } user)
             return null;
-        return made >= 0 && made <= long.MaxValue ? new Caller(user, (ulong)made) : null;
+        return valid.TryGetPayloadValue(RevisionClaim, out double made) && made >= 0 && made <= long.MaxValue ? new Caller(user, (ulong)made) : null;
     }
 }

@@ -6,11 +6,15 @@ namespace EtcdNet.Server.Auth;
 /// <summary>Hashes and checks passwords on few threads, since each takes tens of milliseconds of a processor.</summary>
 internal sealed class Passwords(int cost) : IDisposable
 {
+    // Some seconds of work at the usual cost; who comes later may as well try again later.
+    private const int WaitingMax = 200;
+
     // Whoever guesses passwords must not take the processors from those who have a token.
     private readonly SemaphoreSlim _places = new(Math.Max(1, Environment.ProcessorCount / 2));
+    private int _waiting;
 
     /// <summary>The hash of a new password.</summary>
-    /// <exception cref="EtcdException">It is too long, or holds a zero byte, which bcrypt would take for its end.</exception>
+    /// <exception cref="EtcdException">It is too long, or holds a zero byte, which bcrypt would take for its end; or too many wait.</exception>
     public Task<string> HashAsync(string password, CancellationToken cancellation)
     {
         if (System.Text.Encoding.UTF8.GetByteCount(password) > Bcrypt.PasswordBytesMax)
@@ -29,7 +33,19 @@ internal sealed class Passwords(int cost) : IDisposable
 
     private async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
     {
-        await _places.WaitAsync(cancellation).ConfigureAwait(false);
+        if (Interlocked.Increment(ref _waiting) > WaitingMax)
+        {
+            Interlocked.Decrement(ref _waiting);
+            throw EtcdError.RequestTooManyRequests.ToException();
+        }
+        try
+        {
+            await _places.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
         try
         {
             return await Task.Run(work, cancellation).ConfigureAwait(false);

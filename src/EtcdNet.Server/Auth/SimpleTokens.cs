@@ -40,9 +40,11 @@ public sealed class SimpleTokens(
         if (Find(token) is { } known)
             return new Caller(known.User, revision);
         // Another member may have answered before this one has applied the entry.
-        if (IndexOf(token) is not { } index || index <= appliedIndex())
+        if (IndexOf(token) is not { } index)
             return null;
-        await reads.WaitAsync(cancellation).ConfigureAwait(false);
+        // What was applied since the first look is there at the second.
+        if (index > appliedIndex())
+            await reads.WaitAsync(cancellation).ConfigureAwait(false);
         return Find(token) is { } late ? new Caller(late.User, revision) : null;
     }
 

@@ -16,9 +16,9 @@ public enum LeaseAccess
 /// <summary>Permission for lease calls (surface rule 45).</summary>
 public interface ILeaseGuard
 {
-    /// <summary>Returns when the caller may do this to every one of the keys; without keys, when it is any user.</summary>
+    /// <summary>Returns when the caller may do this to every one of the keys; without keys, when it is any user. The keys are looked at only if they matter.</summary>
     /// <exception cref="StateMachine.Errors.EtcdException">It may not.</exception>
-    ValueTask CheckAsync(CallContext context, LeaseAccess access, IReadOnlyList<ReadOnlyMemory<byte>> keys);
+    ValueTask CheckAsync(CallContext context, LeaseAccess access, IEnumerable<ReadOnlyMemory<byte>> keys);
 
     /// <summary>Puts the caller into the header of a request that is about to be proposed.</summary>
     /// <exception cref="StateMachine.Errors.EtcdException">UserEmpty, or the token is not valid.</exception>

@@ -13,6 +13,8 @@ namespace EtcdNet.Server.Services;
 /// <summary>etcdserverpb.Auth: users, roles, permissions and tokens. Everything goes through the log, reads too.</summary>
 public sealed class AuthService
 {
+    private const int LoggedNameMax = 128;
+
     private readonly AuthStore _store;
     private readonly IProposer _proposer;
     private readonly IReadIndexGate _reads;
@@ -74,6 +76,7 @@ public sealed class AuthService
     /// <exception cref="EtcdException">UserEmpty, UserAlreadyExist.</exception>
     public async ValueTask<AuthUserAddResponse> UserAddAsync(AuthUserAddRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false); // before a hash is made for anybody
         var add = new AuthUserAddRequest { Name = request.Name, Options = request.Options, HashedPassword = request.HashedPassword };
         if (request.Options is not { NoPassword: true })
             add.HashedPassword = await HashAsync(request.Password, call).ConfigureAwait(false);
@@ -82,8 +85,13 @@ public sealed class AuthService
 
     /// <summary>The roles of a user.</summary>
     /// <exception cref="EtcdException">UserNotFound.</exception>
-    public ValueTask<AuthUserGetResponse> UserGetAsync(AuthUserGetRequest request, CallContext call) =>
-        AskAsync<AuthUserGetResponse>(new InternalRaftRequest { AuthUserGet = request }, call, static answer => answer.Header);
+    public async ValueTask<AuthUserGetResponse> UserGetAsync(AuthUserGetRequest request, CallContext call)
+    {
+        // Everybody may look at themselves, nobody too; but there is no such user.
+        if (request.Name.Length == 0 && (await _guard.IdentifyAsync(call).ConfigureAwait(false)).IsNobody)
+            throw EtcdError.UserNotFound.ToException();
+        return await AskAsync<AuthUserGetResponse>(new InternalRaftRequest { AuthUserGet = request }, call, static answer => answer.Header).ConfigureAwait(false);
+    }
 
     /// <summary>All users.</summary>
     public ValueTask<AuthUserListResponse> UserListAsync(AuthUserListRequest request, CallContext call) =>
@@ -98,6 +106,7 @@ public sealed class AuthService
     /// <exception cref="EtcdException">UserNotFound.</exception>
     public async ValueTask<AuthUserChangePasswordResponse> UserChangePasswordAsync(AuthUserChangePasswordRequest request, CallContext call)
     {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         var change = new AuthUserChangePasswordRequest { Name = request.Name, HashedPassword = request.HashedPassword };
         if (request.Password.Length > 0)
             change.HashedPassword = await HashAsync(request.Password, call).ConfigureAwait(false);
@@ -166,7 +175,7 @@ public sealed class AuthService
             throw new EtcdException(GrpcStatus.Unknown, "auth: authentication failed, password was given for no password user");
         if (user is not null && await _passwords.VerifyAsync(request.Password, user.PasswordHash, call.Cancellation).ConfigureAwait(false))
             return auth.Revision;
-        _log.Warning("invalid authentication was requested; user {User}, client {Remote}", request.Name, call.Remote);
+        _log.Warning("invalid authentication was requested; user {User}, client {Remote}", request.Name[..Math.Min(request.Name.Length, LoggedNameMax)], call.Remote);
         throw EtcdError.AuthFailed.ToException();
     }
 }

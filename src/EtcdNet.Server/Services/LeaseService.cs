@@ -111,15 +111,11 @@ public sealed class LeaseService(
     {
         ArgumentNullException.ThrowIfNull(request);
         await readIndex.WaitAsync(context.Cancellation);
+        long[] ids = [.. expirer.IdsByExpiry()];
         if (guard is not null)
-            await guard.CheckAsync(context, LeaseAccess.Read, []);
+            await guard.CheckAsync(context, LeaseAccess.Read, ids.SelectMany(expirer.Store.KeysOf));
         var answer = new LeaseLeasesResponse { Header = headers.Header(history.CurrentRevision) };
-        foreach (long id in expirer.IdsByExpiry())
-        {
-            if (guard is not null)
-                await guard.CheckAsync(context, LeaseAccess.Read, expirer.Store.KeysOf(id));
-            answer.Leases.Add(new LeaseStatus { ID = id });
-        }
+        answer.Leases.AddRange(ids.Select(static id => new LeaseStatus { ID = id }));
         return answer;
     }
 

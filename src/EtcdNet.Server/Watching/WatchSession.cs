@@ -106,7 +106,7 @@ internal sealed class WatchSession(
             {
                 await guard.CheckAsync(context, wanted.Range);
             }
-            catch (EtcdException refused)
+            catch (EtcdException refused) when (refused.Code != Protocol.GrpcStatus.Unavailable)
             {
                 if (refused.Message != EtcdError.InvalidAuthToken.Message && refused.Message != EtcdError.AuthOldRevision.Message && refused.Message != EtcdError.UserEmpty.Message)
                     refused = EtcdError.PermissionDenied.ToException();

@@ -192,7 +192,8 @@ public sealed class AuthStore
         if (password.Length > 0 && hash.Length == 0)
             throw new EtcdException(GrpcStatus.Unknown, "etcdserver: passwords that members before 3.5 propose are not supported");
         byte[] bytes = new byte[Encoding.UTF8.GetMaxByteCount(hash.Length)];
-        return Convert.TryFromBase64String(hash, bytes, out int length)
+        // .NET's decoder passes over blanks, Go's does not.
+        return hash.AsSpan().IndexOfAny(' ', '\t') < 0 && Convert.TryFromBase64String(hash, bytes, out int length)
             ? bytes.AsMemory(0, length)
             : throw new EtcdException(GrpcStatus.Unknown, "auth: authentication failed, password was given for no password user");
     }

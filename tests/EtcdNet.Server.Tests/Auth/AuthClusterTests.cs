@@ -135,6 +135,26 @@ public sealed class AuthClusterTests
     }
 
     [Fact]
+    public async Task A_waiter_whose_token_ended_blocks_nobody()
+    {
+        await using ClusterWorld world = await StartAsync(1);
+        MemberServices services = world[1].Services;
+        CallContext root = As(await TokenAsync(world[1], "root")), bob = As(await TokenAsync(world[1], "bob"));
+        foreach (long id in (long[])[1, 2, 3])
+            await services.Lease.LeaseGrantAsync(new LeaseGrantRequest { ID = id, TTL = 600 }, root);
+        ByteString line = ByteString.CopyFromUtf8("b-line");
+        var held = await services.Lock.LockAsync(new Protocol.V3lockpb.LockRequest { Name = line, Lease = 1 }, root);
+        Task waiting = services.Lock.LockAsync(new Protocol.V3lockpb.LockRequest { Name = line, Lease = 2 }, bob).AsTask();
+        await world.UntilAsync(() => world[1].Machine.Leases.KeysOf(2).Length == 1, "bob waits");
+        Task behind = services.Lock.LockAsync(new Protocol.V3lockpb.LockRequest { Name = line, Lease = 3 }, root).AsTask();
+        await world.UntilAsync(() => world[1].Machine.Leases.KeysOf(3).Length == 1, "root waits");
+        await services.Auth.UserChangePasswordAsync(new AuthUserChangePasswordRequest { Name = "bob", Password = "new" }, root);
+        await services.Lock.UnlockAsync(new Protocol.V3lockpb.UnlockRequest { Key = held.Key }, root);
+        await Assert.ThrowsAsync<EtcdException>(() => waiting.WaitAsync(Deadline.Limit));
+        await behind.WaitAsync(Deadline.Limit);
+    }
+
+    [Fact]
     public async Task Tokens_do_not_survive_a_restart_but_users_do()
     {
         await using ClusterWorld world = await StartAsync(1);

@@ -41,6 +41,24 @@ public sealed class BcryptTests
     public void What_is_no_hash_fits_nothing(string hash) => Assert.False(Bcrypt.Verify("", Encoding.Latin1.GetBytes(hash)));
 
     [Fact]
+    public async Task Hashes_are_right_while_memory_is_moved_about()
+    {
+        bool over = false;
+        Task mover = Task.Run(() =>
+        {
+            while (!Volatile.Read(ref over))
+            {
+                GC.KeepAlive(Enumerable.Range(0, 100).Select(static size => new byte[size * 100]).ToArray());
+                GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: true);
+            }
+        });
+        for (int i = 0; i < 100; i++)
+            Assert.True(Bcrypt.Verify("secret", Encoding.ASCII.GetBytes(Bcrypt.Hash("secret", Bcrypt.CostMin))));
+        Volatile.Write(ref over, true);
+        await mover;
+    }
+
+    [Fact]
     public async Task Passwords_that_bcrypt_would_cut_are_refused()
     {
         using var passwords = new Passwords(Bcrypt.CostMin);

@@ -81,10 +81,41 @@ public sealed class JwtTokensTests : IDisposable
         (string elliptic, _) = Keys("ES256");
         string shortSecret = Write("short", "x");
         Assert.Equal("JWT pub-key and priv-key do not belong together", Wrong($"jwt,sign-method=RS256,pub-key={open},priv-key={secret}"));
+        Assert.StartsWith("JWT priv-key cannot sign with RS256: ", Wrong($"jwt,sign-method=RS256,priv-key={open}"), StringComparison.Ordinal);
         Assert.StartsWith("JWT pub-key: ", Wrong($"jwt,sign-method=RS256,pub-key={elliptic}"), StringComparison.Ordinal);
         Assert.StartsWith("JWT priv-key: HS256 needs at least 32 bytes", Wrong($"jwt,sign-method=HS256,priv-key={shortSecret}"), StringComparison.Ordinal);
 
         static string Wrong(string text) => Assert.Throws<FormatException>(() => Parse(text)).Message;
+    }
+
+    [Fact]
+    public async Task A_secret_is_bytes_and_not_text()
+    {
+        byte[] secret = [0xff, 0xfe, .. Enumerable.Range(128, 62).Select(static value => (byte)value)];
+        string path = Write("binary", "");
+        await File.WriteAllBytesAsync(path, secret);
+        string token = new JwtTokens(Options($"jwt,sign-method=HS256,priv-key={path}"), _time).Issue("bob", 7, "");
+        int end = token.LastIndexOf('.');
+        byte[] expected = HMACSHA256.HashData(secret, System.Text.Encoding.ASCII.GetBytes(token[..end]));
+        Assert.Equal(Convert.ToBase64String(expected).TrimEnd('=').Replace('+', '-').Replace('/', '_'), token[(end + 1)..]);
+    }
+
+    [Theory]
+    [InlineData("""{"username":null,"revision":7}""")]
+    [InlineData("""{"username":7,"revision":7}""")]
+    [InlineData("""{"username":"","revision":7}""")]
+    [InlineData("""{"username":"bob"}""")]
+    [InlineData("""{"username":"bob","revision":-1}""")]
+    [InlineData("""{"revision":7}""")]
+    [InlineData("[]")]
+    [InlineData("x")]
+    public async Task A_signed_token_without_a_user_and_a_revision_is_nothing(string payload)
+    {
+        (_, string secret) = Keys("HS256");
+        var tokens = new JwtTokens(Options($"jwt,sign-method=HS256,priv-key={secret}"), _time);
+        string signed = $"{Base64("""{"alg":"HS256","typ":"JWT"}""")}.{Base64(payload)}";
+        byte[] signature = HMACSHA256.HashData(await File.ReadAllBytesAsync(secret), System.Text.Encoding.ASCII.GetBytes(signed));
+        Assert.Null(await tokens.IdentifyAsync($"{signed}.{Convert.ToBase64String(signature).TrimEnd('=').Replace('+', '-').Replace('/', '_')}", 9, CancellationToken.None));
     }
 
     [Fact]

@@ -231,7 +231,7 @@ public sealed class LeaseServiceTests
         Assert.Equal(60, await world.RemainingAsync(5));
         // The last questions each begin with whether the caller is anybody at all.
         Assert.Equal(LeaseAccess.Write, guard.Asked[0]);
-        Assert.Equal([LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read], guard.Asked.Skip(1));
+        Assert.Equal([LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read, LeaseAccess.Read], guard.Asked.Skip(1));
     }
 
     private static LeaseWorld Leader(ILeaseGuard? guard = null)
@@ -287,10 +287,10 @@ public sealed class LeaseServiceTests
 
         public List<LeaseAccess> Asked { get; } = [];
 
-        public ValueTask CheckAsync(CallContext context, LeaseAccess access, IReadOnlyList<ReadOnlyMemory<byte>> keys)
+        public ValueTask CheckAsync(CallContext context, LeaseAccess access, IEnumerable<ReadOnlyMemory<byte>> keys)
         {
             Asked.Add(access);
-            return Refuse && keys.Count > 0 ? throw EtcdError.PermissionDenied.ToException() : ValueTask.CompletedTask;
+            return Refuse && keys.Any() ? throw EtcdError.PermissionDenied.ToException() : ValueTask.CompletedTask;
         }
 
         public ValueTask StampAsync(CallContext context, InternalRaftRequest request)

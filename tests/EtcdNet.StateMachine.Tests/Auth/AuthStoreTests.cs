@@ -1,6 +1,7 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Errors;
+using Google.Protobuf;
 using static EtcdNet.StateMachine.Tests.Auth.AuthMachine;
 
 namespace EtcdNet.StateMachine.Tests.Auth;
@@ -106,6 +107,33 @@ public sealed class AuthStoreTests
             machine.Do<AuthUserAddResponse>(new InternalRaftRequest { AuthUserAdd = User(name) });
         AuthUserListResponse list = machine.Do<AuthUserListResponse>(new InternalRaftRequest { AuthUserList = new AuthUserListRequest() });
         Assert.Equal(["B", "a", "aa", "\uff5e", "\U0001f600"], list.Users); // UTF-16 would put the last before the one in front of it
+    }
+
+    [Fact]
+    public void Names_that_are_no_text_can_be_applied()
+    {
+        // etcd's own members may let them through. Two of them become one name here; nothing worse may happen.
+        byte[] entry = new InternalRaftRequest { AuthUserAdd = User("x") }.ToByteArray();
+        entry[entry.AsSpan().IndexOf((byte)'x')] = 0xff;
+        InternalRaftRequest request = InternalRaftRequest.Parser.ParseFrom(entry);
+        var machine = new Machine();
+        machine.Do<AuthUserAddResponse>(request);
+        Assert.Equal(["\ufffd"], machine.State.Auth.View.Users.Select(static user => user.Name));
+        var again = new Machine(machine.Backend, machine.State.Capture());
+        Assert.Equal(machine.State.Hash(), again.State.Hash());
+    }
+
+    [Theory]
+    [InlineData("YW Jj")]
+    [InlineData("YW\tJj")]
+    [InlineData("YWJ")]
+    [InlineData("?")]
+    public void What_is_no_hash_in_base64_is_refused(string hash)
+    {
+        var machine = new Machine();
+        Assert.Equal("auth: authentication failed, password was given for no password user",
+            machine.Refused(new InternalRaftRequest { AuthUserAdd = new AuthUserAddRequest { Name = "a", HashedPassword = hash } }).Message);
+        Assert.Empty(machine.State.Auth.View.Users);
     }
 
     private sealed class Listener : IAuthObserver
