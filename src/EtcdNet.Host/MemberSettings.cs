@@ -37,9 +37,12 @@ internal static class MemberSettings
         Proposals = new ProposerLimits
         {
             RequestBytesMax = checked((int)options.MaxRequestBytes),
+            PriorityRequests = options.FeatureGates.Enabled["PriorityRequest"],
             RequestTimeout = TimeSpan.FromSeconds(5) + (2 * options.ElectionTimeout),
         },
         SnapshotCount = options.SnapshotCount,
+        CatchUpEntries = options.SnapshotCatchUpEntries,
+        DowngradeCheckInterval = options.DowngradeCheckTime,
         WatchProgressInterval = options.WatchProgressNotifyInterval,
         SlowApply = options.WarningApplyDuration,
         UnsafeNoSync = options.UnsafeNoFsync,

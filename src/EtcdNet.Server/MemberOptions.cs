@@ -49,6 +49,9 @@ public sealed record MemberOptions
     /// <summary>Time between comparisons of what members kept of compactions; zero: none (gate CompactHashCheck, <c>--compact-hash-check-time</c>).</summary>
     public TimeSpan CompactHashCheckInterval { get; init; }
 
+    /// <summary>Time between the leader's looks whether a downgrade is done; zero: it is not done by itself (<c>--downgrade-check-time</c>).</summary>
+    public TimeSpan DowngradeCheckInterval { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Part of the ids of members and cluster (<c>--initial-cluster-token</c>).</summary>
     public string ClusterToken { get; init; } = "etcd-cluster";
 

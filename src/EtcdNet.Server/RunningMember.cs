@@ -72,7 +72,7 @@ public sealed class RunningMember : IAsyncDisposable
         var check = new ReconfigurationCheck(storage.MemberId, members, () => _core.Connections, time);
         _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
         _leadership = new Leadership(_core, members, options, time, log);
-        _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
+        _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log) { DowngradeInterval = options.DowngradeCheckInterval };
         _ownHash = new OwnHash(storage.Machine, log);
         _corruption = new CorruptionCheck(storage.Machine, _ownHash, storage.MemberId, _core.Reads, _core.State, _core.Proposer, () => _core.Connections, time, log);
         Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine, _ownHash);

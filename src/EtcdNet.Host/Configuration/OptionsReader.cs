@@ -1,4 +1,5 @@
 using EtcdNet.Host.Logging;
+using EtcdNet.Host.Telemetry;
 
 namespace EtcdNet.Host.Configuration;
 
@@ -36,6 +37,11 @@ public static class OptionsReader
             ElectionTimeout = Milliseconds(values, "election-timeout"),
             MaxLearners = values.Integer("max-learners"),
             SnapshotCount = (ulong)values.Integer("snapshot-count"),
+            SnapshotCatchUpEntries = (ulong)values.Integer("snapshot-catchup-entries"),
+            DowngradeCheckTime = values.Duration("downgrade-check-time"),
+            SocketReusePort = values.Bool("socket-reuse-port"),
+            Telemetry = Telemetry(values),
+            LogRotation = values.Bool("enable-log-rotation") ? LogRotation.Parse(values.Text("log-rotation-config-json")) : null,
             MaxTxnOps = values.Integer("max-txn-ops"),
             MaxRequestBytes = values.Integer("max-request-bytes"),
             MaxConcurrentStreams = (uint)values.Integer("max-concurrent-streams"),
@@ -77,6 +83,18 @@ public static class OptionsReader
             throw new ConfigurationException("multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery\", \"discovery-endpoints\" or \"discovery-srv\"");
         return domain;
     }
+
+    private static TelemetryOptions Telemetry(FlagValues values) => new()
+    {
+        Traces = values.Bool("enable-distributed-tracing"),
+        Address = values.Text("distributed-tracing-address"),
+        ServiceName = values.Text("distributed-tracing-service-name"),
+        InstanceId = values.Text("distributed-tracing-instance-id"),
+        SamplesPerMillion = (int)Math.Clamp(values.Integer("distributed-tracing-sampling-rate"), int.MinValue, int.MaxValue),
+        Metrics = values.Bool("etcdnet-otlp-metrics"),
+        MetricsInterval = values.Duration("etcdnet-otlp-metrics-interval"),
+        Logs = values.Bool("etcdnet-otlp-logs"),
+    };
 
     private static TimeSpan Milliseconds(FlagValues values, string name) =>
         TimeSpan.FromMilliseconds(Math.Min(values.Integer(name), int.MaxValue));

@@ -64,7 +64,8 @@ public static class ZapFormatter
     private static string Timestamp(LogEvent entry) =>
         entry.Timestamp.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
 
-    private static string? Caller(LogEvent entry)
+    /// <summary>The code that wrote the line, as a file of its folder; null when it did not say.</summary>
+    internal static string? Caller(LogEvent entry)
     {
         if (!entry.Properties.TryGetValue(SourceContext, out var value) || value is not ScalarValue { Value: string type })
             return null;
@@ -76,7 +77,8 @@ public static class ZapFormatter
         });
     }
 
-    private static string Message(LogEvent entry)
+    /// <summary>The message, with what stands in its template filled in.</summary>
+    internal static string Message(LogEvent entry)
     {
         var template = entry.MessageTemplate;
         if (!template.Tokens.Any(token => token is PropertyToken)) return template.Text.Replace("{{", "{", StringComparison.Ordinal).Replace("}}", "}", StringComparison.Ordinal);
@@ -92,12 +94,15 @@ public static class ZapFormatter
         return text.ToString();
     }
 
+    /// <summary>The fields by the names that they have in the line, without the caller.</summary>
+    internal static IEnumerable<(string Name, LogEventPropertyValue Value)> Fields(LogEvent entry) =>
+        entry.Properties.Where(static pair => pair.Key != SourceContext).Select(static pair => (FieldNames.GetOrAdd(pair.Key, FieldName), pair.Value));
+
     private static void WriteFields(LogEvent entry, Utf8JsonWriter json)
     {
-        foreach (var (name, value) in entry.Properties)
+        foreach (var (name, value) in Fields(entry))
         {
-            if (name == SourceContext) continue;
-            json.WritePropertyName(FieldNames.GetOrAdd(name, FieldName));
+            json.WritePropertyName(name);
             WriteValue(value, json);
         }
         if (entry.Exception is not { } exception) return;

@@ -116,7 +116,7 @@ public sealed class KvService
     {
         RequestChecks.Check(request);
         _quota.CheckPut(request);
-        return Answer(_proposer.ProposeAsync(new InternalRaftRequest { Put = request }, NotCancelled));
+        return Answer(_proposer.ProposeAsync(new InternalRaftRequest { Put = request }, call, NotCancelled));
 
         async ValueTask<PutResponse> Answer(ValueTask<IMessage> outcome)
         {
@@ -132,7 +132,7 @@ public sealed class KvService
     {
         RequestChecks.Check(request);
         IMessage outcome = await _proposer
-            .ProposeAsync(new InternalRaftRequest { DeleteRange = request }, NotCancelled).ConfigureAwait(false);
+            .ProposeAsync(new InternalRaftRequest { DeleteRange = request }, call, NotCancelled).ConfigureAwait(false);
         var response = (DeleteRangeResponse)outcome;
         _headers.Complete(response.Header);
         return response;
@@ -157,7 +157,7 @@ public sealed class KvService
         {
             _quota.CheckTxn(request);
             response = (TxnResponse)await _proposer
-                .ProposeAsync(new InternalRaftRequest { Txn = request }, NotCancelled).ConfigureAwait(false);
+                .ProposeAsync(new InternalRaftRequest { Txn = request }, call, NotCancelled).ConfigureAwait(false);
         }
         _headers.Complete(response.Header);
         return response;
@@ -168,7 +168,7 @@ public sealed class KvService
     public async ValueTask<CompactionResponse> CompactAsync(CompactionRequest request, CallContext call)
     {
         var response = (CompactionResponse)await _proposer
-            .ProposeAsync(new InternalRaftRequest { Compaction = request }, NotCancelled).ConfigureAwait(false);
+            .ProposeAsync(new InternalRaftRequest { Compaction = request }, call, NotCancelled).ConfigureAwait(false);
         if (request.Physical)
             await _compactions.WaitAsync(request.Revision, call.Cancellation).ConfigureAwait(false);
         response.Header ??= new ResponseHeader();
