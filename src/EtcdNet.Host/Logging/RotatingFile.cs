@@ -83,7 +83,8 @@ internal sealed class RotatingFile : Stream
     {
         try
         {
-            File.Move(_path, BackupPath());
+            if (File.Exists(_path))
+                File.Move(_path, BackupPath());
             FileStream next = Open();
             _file.Dispose();
             _file = next;

@@ -37,7 +37,7 @@ public static class ZapFormatter
         using var json = new Utf8JsonWriter(output, Relaxed);
         json.WriteStartObject();
         json.WriteString("level", ZapLevel.Name(entry.Level));
-        json.WriteString("ts", Timestamp(entry));
+        json.WriteString("ts", Timestamp(entry.Timestamp));
         if (Caller(entry) is { } caller) json.WriteString("caller", caller);
         json.WriteString("msg", Message(entry));
         WriteFields(entry, json);
@@ -47,7 +47,7 @@ public static class ZapFormatter
     private static void WriteConsole(LogEvent entry, IBufferWriter<byte> output)
     {
         var line = new StringBuilder();
-        line.Append(Timestamp(entry)).Append('\t').Append(ZapLevel.Name(entry.Level)).Append('\t');
+        line.Append(Timestamp(entry.Timestamp)).Append('\t').Append(ZapLevel.Name(entry.Level)).Append('\t');
         if (Caller(entry) is { } caller) line.Append(caller).Append('\t');
         // A message is one line: a line break in it would forge the next one.
         line.Append(Message(entry).Replace("\n", "\\n", StringComparison.Ordinal));
@@ -61,8 +61,9 @@ public static class ZapFormatter
         json.WriteEndObject();
     }
 
-    private static string Timestamp(LogEvent entry) =>
-        entry.Timestamp.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
+    /// <summary>A time as it stands in the lines.</summary>
+    internal static string Timestamp(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
 
     /// <summary>The code that wrote the line, as a file of its folder; null when it did not say.</summary>
     internal static string? Caller(LogEvent entry)

@@ -34,7 +34,7 @@ internal static class RequestTrace
         string[] steps = [.. all.Where(step => step.Took > least).Select(step => $"{id} '{step.Text}'  (duration: {GoValue.FormatDuration(step.Took)})")];
         DateTimeOffset end = DateTimeOffset.UtcNow;
         log.With(
-            ("detail", detail), ("duration", took), ("start", (end - took).ToString("O")), ("end", end.ToString("O")),
+            ("detail", detail), ("duration", took), ("start", ZapFormatter.Timestamp(end - took)), ("end", ZapFormatter.Timestamp(end)),
             ("steps", steps), ("step_count", steps.Length)).Information("{Trace:l} {Name:l}", id, name);
     }
 

@@ -87,7 +87,7 @@ internal sealed class SlowCalls(TimeSpan read, TimeSpan unary, Counter slowReads
             _ => (-1L, -1L, -1L, -1L),
         };
         _log.With(
-            ("start time", (DateTimeOffset.UtcNow - took).ToString("O")), ("time spent", took), ("remote", context?.Remote ?? ""),
+            ("start time", ZapFormatter.Timestamp(DateTimeOffset.UtcNow - took)), ("time spent", took), ("remote", context?.Remote ?? ""),
             ("response type", call.Method.Path), ("request count", requestCount), ("request size", requestSize), ("response count", responseCount),
             ("response size", responseSize), ("request content", ContentOf(context?.Request) ?? ""))
             .Write(took >= unary ? LogEventLevel.Warning : LogEventLevel.Debug, "request stats");
