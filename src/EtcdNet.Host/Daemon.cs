@@ -64,10 +64,7 @@ internal sealed class Daemon(EtcdOptions options, ServerLog serverLog)
     {
         LogStart();
         MemberOptions settings = await new Bootstrap(options, serverLog.Logger).PrepareAsync(signals.Token).ConfigureAwait(false);
-        var registry = new MetricsRegistry();
-        var metrics = new ServerMetrics(registry);
-        ProcessMetrics.Define(registry);
-        AbsentMetrics.Define(registry);
+        (MetricsRegistry registry, ServerMetrics metrics) = NewMetrics();
         await using OtlpExport? export = options.Telemetry.Any ? new OtlpExport(options.Telemetry, serverLog.Forwarded, registry, serverLog.Logger) : null;
         RunningMember member = RunningMember.Open(
             settings, error => _fatal.TrySetResult(error), TimeProvider.System, serverLog.Logger, MemberMetrics.WalObserver(metrics.Disk));
@@ -131,6 +128,15 @@ internal sealed class Daemon(EtcdOptions options, ServerLog serverLog)
             _log.ForContext("error", reason.Message).Fatal("the member cannot go on; the process ends");
             return 1;
         }
+    }
+
+    private static (MetricsRegistry Registry, ServerMetrics Metrics) NewMetrics()
+    {
+        var registry = new MetricsRegistry();
+        var metrics = new ServerMetrics(registry);
+        ProcessMetrics.Define(registry);
+        AbsentMetrics.Define(registry);
+        return (registry, metrics);
     }
 
     private static async Task<Task> FirstAsync(params Task[] tasks) => await Task.WhenAny(tasks).ConfigureAwait(false);

@@ -33,6 +33,8 @@ internal static class MemberSettings
         LeaseCheckpoints = options.FeatureGates.Enabled["LeaseCheckpoint"],
         AutoCompactionPeriod = options.AutoCompaction.Period,
         AutoCompactionRevisions = options.AutoCompaction.Revisions,
+        CompactionBatch = checked((int)options.CompactionBatchLimit),
+        StopServingOnDefragmentation = options.FeatureGates.Enabled["StopGRPCServiceOnDefrag"],
         TxnOpsMax = checked((int)options.MaxTxnOps),
         Proposals = new ProposerLimits
         {

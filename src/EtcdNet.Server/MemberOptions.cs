@@ -82,6 +82,12 @@ public sealed record MemberOptions
     /// <summary>Revisions that automatic compaction keeps; 0 for none (<c>--auto-compaction-mode revision</c>).</summary>
     public long AutoCompactionRevisions { get; init; }
 
+    /// <summary>Records that one step of a compaction looks at; between two steps waiting writes are applied (<c>--compaction-batch-limit</c>).</summary>
+    public int CompactionBatch { get; init; } = 1000;
+
+    /// <summary>Health says NOT_SERVING while the store is defragmented (gate StopGRPCServiceOnDefrag).</summary>
+    public bool StopServingOnDefragmentation { get; init; }
+
     /// <summary>Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</summary>
     public int TxnOpsMax { get; init; } = 128;
 

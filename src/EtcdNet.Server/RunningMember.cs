@@ -255,15 +255,17 @@ public sealed class RunningMember : IAsyncDisposable
             CheckQuota = Quota.CheckLeaseGrant,
         };
         var line = new WaitingLine(kv, watch, lease);
+        var health = new HealthService(_options.StopServingOnDefragmentation, _log);
         return new MemberServices(
             kv,
             watch,
             lease,
             new ClusterService(machine.Members, _core.Reads, Headers, _changes),
             new MaintenanceService(
-                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership, health),
             new LockService(kv, Headers, line),
-            new ElectionService(Headers, line));
+            new ElectionService(Headers, line),
+            health);
     }
 
     private void OnCheckpointed(TimeSpan took) => Checkpointed?.Invoke(took);

@@ -93,6 +93,7 @@ public sealed class CommandLineTests
     [InlineData("--distributed-tracing-address must be \"host:port\" (set to \"collector\")", "--etcdnet-otlp-logs", "--distributed-tracing-address=collector")]
     [InlineData("--distributed-tracing-address must be \"host:port\" (set to \"[::1]\")", "--etcdnet-otlp-metrics", "--distributed-tracing-address=[::1]")]
     [InlineData("--etcdnet-otlp-metrics-interval must be at least 1s and at most 24h0m0s (set to 10ms)", "--etcdnet-otlp-metrics", "--etcdnet-otlp-metrics-interval=10ms")]
+    [InlineData("--compaction-batch-limit must be >=0 and at most 1000000 (set to -1)", "--compaction-batch-limit=-1")]
     [InlineData("--downgrade-check-time must be >=0 (set to -1s)", "--downgrade-check-time=-1s")]
     [InlineData("cannot specify both flags: --experimental-enable-lease-checkpoint=(true|false) and --feature-gates=LeaseCheckpoint=(true|false) at the same time, please just use --feature-gates=LeaseCheckpoint=(true|false)", "--feature-gates=LeaseCheckpoint=true", "--experimental-enable-lease-checkpoint")]
     [InlineData("error parsing CompactionRetention: time: invalid duration \"1x\"", "--auto-compaction-retention", "1x")]
@@ -137,10 +138,15 @@ public sealed class CommandLineTests
     public void Flags_of_limits_and_sockets_are_read()
     {
         var options = Starter.Run("--snapshot-catchup-entries=7", "--downgrade-check-time=0s", "--socket-reuse-port", "--socket-reuse-address",
+            "--compaction-batch-limit=0", "--raft-read-timeout=1s", "--raft-write-timeout=7s", "--experimental-stop-grpc-service-on-defrag",
             "--feature-gates=PriorityRequest=true", "--experimental-txn-mode-write-with-shared-buffer=false").Options;
         Assert.Equal(7UL, options.SnapshotCatchUpEntries);
+        Assert.Equal(5000UL, Starter.Run("--snapshot-catchup-entries=0").Options.SnapshotCatchUpEntries);
         Assert.Equal(TimeSpan.Zero, options.DowngradeCheckTime);
         Assert.True(options.SocketReusePort);
+        Assert.Equal(1000, options.CompactionBatchLimit);
+        Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(7)), (options.RaftReadTimeout, options.RaftWriteTimeout));
+        Assert.True(options.FeatureGates.Enabled["StopGRPCServiceOnDefrag"]);
         Assert.True(options.FeatureGates.Enabled["PriorityRequest"]);
         Assert.False(options.FeatureGates.Enabled["TxnModeWriteWithSharedBuffer"]);
     }

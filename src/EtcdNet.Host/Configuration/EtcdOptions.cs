@@ -76,6 +76,15 @@ public sealed record EtcdOptions
     /// <summary><c>--downgrade-check-time</c>; zero: a downgrade is not watched.</summary>
     public required TimeSpan DowngradeCheckTime { get; init; }
 
+    /// <summary>Records in a step of a compaction; 0 for the default is resolved.</summary>
+    public required long CompactionBatchLimit { get; init; }
+
+    /// <summary>Silence after which a connection from a member is given up; at least five seconds.</summary>
+    public required TimeSpan RaftReadTimeout { get; init; }
+
+    /// <summary>Time that a write to a member may take; at least five seconds.</summary>
+    public required TimeSpan RaftWriteTimeout { get; init; }
+
     /// <summary>Let other processes listen on the same ports.</summary>
     public bool SocketReusePort { get; init; }
 

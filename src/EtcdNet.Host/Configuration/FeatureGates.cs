@@ -29,7 +29,8 @@ public sealed class FeatureGates
 
     /// <summary>Gates that may have either value. TxnModeWriteWithSharedBuffer is about buffers of bbolt: nothing here depends on it.</summary>
     private static readonly FrozenSet<string> s_built = FrozenSet.Create(
-        "CompactHashCheck", "InitialCorruptCheck", "LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive", "PriorityRequest", "TxnModeWriteWithSharedBuffer");
+        "CompactHashCheck", "InitialCorruptCheck", "LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive", "PriorityRequest", "StopGRPCServiceOnDefrag",
+        "TxnModeWriteWithSharedBuffer");
 
     /// <summary>State of every gate.</summary>
     public FrozenDictionary<string, bool> Enabled { get; }
@@ -41,6 +42,7 @@ public sealed class FeatureGates
         ("experimental-initial-corrupt-check", "InitialCorruptCheck"),
         ("experimental-enable-lease-checkpoint", "LeaseCheckpoint"),
         ("experimental-enable-lease-checkpoint-persist", "LeaseCheckpointPersist"),
+        ("experimental-stop-grpc-service-on-defrag", "StopGRPCServiceOnDefrag"),
         ("experimental-txn-mode-write-with-shared-buffer", "TxnModeWriteWithSharedBuffer"),
     ];
 

@@ -7,6 +7,9 @@ namespace EtcdNet.Host.Configuration;
 public static class OptionsReader
 {
     private const string DefaultName = "default";
+    private const long CompactionBatchDefault = 1000;
+    private const long CatchUpEntriesDefault = 5000;
+    private static readonly TimeSpan RaftTimeoutMin = TimeSpan.FromSeconds(5);
 
     /// <summary>Reads <paramref name="values"/>, whose old names are already resolved.</summary>
     /// <exception cref="ConfigurationException">A value is wrong in itself; what depends on others is <see cref="OptionsValidator"/>'s.</exception>
@@ -37,8 +40,11 @@ public static class OptionsReader
             ElectionTimeout = Milliseconds(values, "election-timeout"),
             MaxLearners = values.Integer("max-learners"),
             SnapshotCount = (ulong)values.Integer("snapshot-count"),
-            SnapshotCatchUpEntries = (ulong)values.Integer("snapshot-catchup-entries"),
+            SnapshotCatchUpEntries = (ulong)(values.Integer("snapshot-catchup-entries") is var kept && kept == 0 ? CatchUpEntriesDefault : kept),
             DowngradeCheckTime = values.Duration("downgrade-check-time"),
+            CompactionBatchLimit = values.Integer("compaction-batch-limit") is var batch && batch == 0 ? CompactionBatchDefault : batch,
+            RaftReadTimeout = AtLeast(RaftTimeoutMin, values.Duration("raft-read-timeout")),
+            RaftWriteTimeout = AtLeast(RaftTimeoutMin, values.Duration("raft-write-timeout")),
             SocketReusePort = values.Bool("socket-reuse-port"),
             Telemetry = Telemetry(values),
             LogRotation = values.Bool("enable-log-rotation") ? LogRotation.Parse(values.Text("log-rotation-config-json")) : null,
@@ -95,6 +101,9 @@ public static class OptionsReader
         MetricsInterval = values.Duration("etcdnet-otlp-metrics-interval"),
         Logs = values.Bool("etcdnet-otlp-logs"),
     };
+
+    /// <summary>As etcd does, without a word.</summary>
+    private static TimeSpan AtLeast(TimeSpan min, TimeSpan value) => value < min ? min : value;
 
     private static TimeSpan Milliseconds(FlagValues values, string name) =>
         TimeSpan.FromMilliseconds(Math.Min(values.Integer(name), int.MaxValue));

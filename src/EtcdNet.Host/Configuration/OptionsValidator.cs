@@ -12,6 +12,7 @@ public static class OptionsValidator
     private const long MaxRequestBytesRecommended = 10 * 1024 * 1024;
     private const long MaxRequestBytesMax = int.MaxValue - 512 * 1024;
     private const long QuotaBytesRecommended = 8L * 1024 * 1024 * 1024;
+    private const int CompactionBatchMax = 1_000_000;
     private const int SamplingRateMax = 1_000_000;
     private static readonly TimeSpan MetricsIntervalMin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MetricsIntervalMax = TimeSpan.FromHours(24);
@@ -75,6 +76,8 @@ public static class OptionsValidator
             throw new ConfigurationException($"--compact-hash-check-time must be >0 (set to {GoValue.FormatDuration(options.CompactHashCheckTime)})");
         if (options.MaxTxnOps is 0 or > int.MaxValue) throw new ConfigurationException($"--max-txn-ops must be >0 and at most {int.MaxValue} (set to {options.MaxTxnOps})");
         if (options.MaxLearners is < 0 or > int.MaxValue) throw new ConfigurationException($"--max-learners must be >=0 and at most {int.MaxValue} (set to {options.MaxLearners})");
+        if (options.CompactionBatchLimit is < 0 or > CompactionBatchMax)
+            throw new ConfigurationException($"--compaction-batch-limit must be >=0 and at most {CompactionBatchMax} (set to {options.CompactionBatchLimit})");
         if (options.SnapshotCount == 0) throw new ConfigurationException("--snapshot-count must be >0 (set to 0)");
         if (options.MaxConcurrentStreams == 0) throw new ConfigurationException("--max-concurrent-streams must be >0 (set to 0)");
         if (options.MaxRequestBytes is 0 or > MaxRequestBytesMax)

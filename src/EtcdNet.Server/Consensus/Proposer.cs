@@ -18,6 +18,10 @@ public sealed record ProposerLimits
     /// <summary>Ends of leases are refused only when applying lags twice as far behind (gate PriorityRequest): they make the store smaller.</summary>
     public bool PriorityRequests { get; init; }
 
+    /// <summary>How far applying may lag behind for this request to be taken.</summary>
+    public ulong LagMax(InternalRaftRequest request) =>
+        PriorityRequests && request.LeaseRevoke is not null ? 2 * CommittedNotAppliedMax : CommittedNotAppliedMax;
+
     /// <summary>How long a proposal waits: 5 s plus two election timeouts.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(7);
 }
@@ -54,8 +58,7 @@ internal sealed class Proposer : IProposer
 
     private ValueTask<IMessage> ProposeCoreAsync(InternalRaftRequest request, IApplyTimes? times, CancellationToken cancellation)
     {
-        ulong lagMax = _limits.PriorityRequests && request.LeaseRevoke is not null ? 2 * _limits.CommittedNotAppliedMax : _limits.CommittedNotAppliedMax;
-        if (_state.CommitIndex > _state.AppliedIndex + lagMax)
+        if (_state.CommitIndex > _state.AppliedIndex + _limits.LagMax(request))
             throw EtcdError.RequestTooManyRequests.ToException();
         ulong id = _ids.Next();
         request.Header ??= new RequestHeader();

@@ -21,11 +21,12 @@ public sealed class MaintenanceService
     private readonly Func<Action, bool> _runOnApplier;
     private readonly Leadership _leadership;
     private readonly Func<Task> _defragment;
+    private readonly HealthService _health;
     private readonly DowngradeJob _downgrade;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership)
+        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership, HealthService health)
     {
         _leadership = leadership;
         _machine = machine;
@@ -37,6 +38,7 @@ public sealed class MaintenanceService
         _quota = quota;
         _runOnApplier = runOnApplier;
         _defragment = defragment;
+        _health = health;
         _downgrade = new DowngradeJob(machine.Members, proposer, reads);
     }
 
@@ -110,11 +112,25 @@ public sealed class MaintenanceService
     public async ValueTask<DefragmentResponse> DefragmentAsync(DefragmentRequest request, CallContext call)
     {
         var started = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_runOnApplier(() => started.SetResult(_defragment())))
+        if (!_runOnApplier(() => started.SetResult(HealthyWhenDoneAsync(_defragment()))))
             throw EtcdError.Stopped.ToException();
         Task done = await started.Task.WaitAsync(call.Cancellation).ConfigureAwait(false);
         await done.WaitAsync(call.Cancellation).ConfigureAwait(false);
         return new DefragmentResponse();
+    }
+
+    /// <summary>It goes on when the client that wanted it has left.</summary>
+    private async Task HealthyWhenDoneAsync(Task defragmentation)
+    {
+        _health.DefragmentationBegins();
+        try
+        {
+            await defragmentation.ConfigureAwait(false);
+        }
+        finally
+        {
+            _health.DefragmentationEnds();
+        }
     }
 
     /// <summary>Asks whether members of the release before may join, allows it, or takes that back.</summary>

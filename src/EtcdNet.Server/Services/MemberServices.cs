@@ -11,5 +11,7 @@ namespace EtcdNet.Server.Services;
 /// <param name="Maintenance">etcdserverpb.Maintenance.</param>
 /// <param name="Lock">v3lockpb.Lock.</param>
 /// <param name="Election">v3electionpb.Election.</param>
+/// <param name="Health">grpc.health.v1.Health.</param>
 public sealed record MemberServices(
-    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance, LockService Lock, ElectionService Election);
+    KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance, LockService Lock, ElectionService Election,
+    HealthService Health);

@@ -50,9 +50,10 @@ public sealed class TracingTests
         // This oracle may be built with a later otelgrpc than etcd 3.6, whose conventions put the service into the method.
         Assert.Equal("etcdserverpb.KV/Range", expected.TryGetValue("rpc.service", out string? service) ? $"{service}/{expected["rpc.method"]}" : expected["rpc.method"]);
         Assert.Equal(("grpc", "etcdserverpb.KV", "Range", "0"), (found["rpc.system"], found["rpc.service"], found["rpc.method"], found["rpc.grpc.status_code"]));
-        Assert.Equal(expectedSpan.Status, span.Status);
+        Assert.Equal(Status.Types.StatusCode.Unset, expectedSpan.Status?.Code ?? Status.Types.StatusCode.Unset);
+        Assert.Null(span.Status);
         Assert.Equal("127.0.0.1", Attributes(span.Attributes)["net.sock.peer.addr"]);
-        Assert.Equal(Attributes(expectedResource.Attributes).Order(), Attributes(resource.Attributes).Order());
+        Assert.Equal(Attributes(expectedResource.Attributes).OrderBy(pair => pair.Key), Attributes(resource.Attributes).OrderBy(pair => pair.Key));
         Assert.Equal("m1", Attributes(resource.Attributes)["service.instance.id"]);
     }
 

@@ -1,4 +1,5 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Cluster;
