@@ -32,6 +32,7 @@ public sealed partial class GrpcCall
         }
 
         _host.Observer?.MessageSent(Method, size);
+        (Answer, AnswerBytes) = (message, size);
         Complete(GrpcStatusCode.OK, "");
     }
 
@@ -56,6 +57,7 @@ public sealed partial class GrpcCall
             }
 
             _host.Observer?.MessageSent(Method, size);
+            AnswerBytes = size;
             Complete(GrpcStatusCode.OK, "");
         }
     }
@@ -86,7 +88,7 @@ public sealed partial class GrpcCall
             return;
         _completed = true;
         WriteStatus(code, message);
-        _host.Observer?.CallHandled(Method, code, Stopwatch.GetElapsedTime(_startedAt), State);
+        _host.Observer?.CallHandled(this, code, message, Stopwatch.GetElapsedTime(_startedAt));
     }
 
     /// <summary>Sets a status without a known method: no observer hears of it.</summary>

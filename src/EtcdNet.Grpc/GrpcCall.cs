@@ -70,8 +70,17 @@ public sealed partial class GrpcCall
     /// <summary>The client's TLS certificate, or null (no TLS, or none sent).</summary>
     public X509Certificate2? ClientCertificate => Features.Get<ITlsConnectionFeature>()?.ClientCertificate;
 
-    /// <summary>Free for the handler; the observer is given it when the call has ended. Null at the beginning.</summary>
+    /// <summary>Free for the handler; the observer finds it there when the call has ended. Null at the beginning.</summary>
     public object? State { get; set; }
+
+    /// <summary>Free for the observer, from the start of the call to its end. Null at the beginning.</summary>
+    public object? ObserverState { get; set; }
+
+    /// <summary>The answer of a unary call, for the observer when the call has ended; null when there was none, or it was sent in pieces.</summary>
+    public object? Answer { get; private set; }
+
+    /// <summary>Size of the answer of a unary call, encoded; 0 when there was none.</summary>
+    public int AnswerBytes { get; private set; }
 
     internal HostState Host => _host;
 
@@ -131,6 +140,9 @@ public sealed partial class GrpcCall
         _bodyBegun = false;
         Deadline = null;
         State = null;
+        ObserverState = null;
+        Answer = null;
+        AnswerBytes = 0;
         RequestIsGzip = false;
         return reusable;
     }
@@ -139,7 +151,7 @@ public sealed partial class GrpcCall
     {
         _method = method;
         _startedAt = Stopwatch.GetTimestamp();
-        _host.Observer?.CallStarted(method);
+        _host.Observer?.CallStarted(this);
         if (method.Kind != GrpcMethodKind.Unary)
             CreateSource();
     }

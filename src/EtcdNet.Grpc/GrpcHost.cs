@@ -113,6 +113,8 @@ public sealed class GrpcHost : IAsyncDisposable
         web.ConfigureKestrel(ConfigureKestrel);
         web.ConfigureServices(services =>
         {
+            if (_options.ReusePort)
+                services.Configure<SocketTransportOptions>(static sockets => sockets.CreateBoundListenSocket = ReusedPort.Bind);
             services.AddSingleton(_options.LoggerFactory ?? NullLoggerFactory.Instance);
             // Made by the container: only so do the sockets use Kestrel's memory pool and not fresh arrays for every read.
             services.AddSingleton<SocketTransportFactory>();

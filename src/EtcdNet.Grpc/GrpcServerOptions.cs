@@ -14,6 +14,9 @@ public sealed class GrpcServerOptions
     /// <summary>Concurrent streams of one connection. Default 1,000,000 (etcd has no limit, Kestrel needs one).</summary>
     public int MaxConcurrentStreams { get; init; } = 1_000_000;
 
+    /// <summary>Set SO_REUSEPORT, so that other processes of the same user may listen on the same ports.</summary>
+    public bool ReusePort { get; init; }
+
     /// <summary>
     /// Connections that each address has open at a time; further ones wait in the kernel's queue until one closes, and cost
     /// this process no descriptor. Default: no limit.

@@ -7,7 +7,10 @@ namespace EtcdNet.Grpc;
 /// </summary>
 public interface IGrpcObserver
 {
-    /// <summary>A call of a known method began.</summary>
+    /// <summary>A call of a known method began; its metadata can be read, and <see cref="GrpcCall.ObserverState"/> be set.</summary>
+    void CallStarted(GrpcCall call) => CallStarted(call.Method);
+
+    /// <summary>The same, for those who need not look into the call.</summary>
     void CallStarted(GrpcMethod method)
     {
     }
@@ -26,14 +29,14 @@ public interface IGrpcObserver
     {
     }
 
-    /// <summary>A call ended. Reported exactly once for each <see cref="CallStarted"/>.</summary>
-    /// <param name="method">The method called.</param>
+    /// <summary>A call ended. Reported exactly once for each <see cref="CallStarted(GrpcCall)"/>; the call is still there.</summary>
+    /// <param name="call">The call.</param>
     /// <param name="code">The final status, also when the client was gone and never saw it.</param>
+    /// <param name="message">Text of the status; empty for OK.</param>
     /// <param name="elapsed">Time since the call began.</param>
-    /// <param name="state">What the handler left in <see cref="GrpcCall.State"/>; the call is still there.</param>
-    void CallHandled(GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed, object? state) => CallHandled(method, code, elapsed);
+    void CallHandled(GrpcCall call, GrpcStatusCode code, string message, TimeSpan elapsed) => CallHandled(call.Method, code, elapsed);
 
-    /// <summary>The same, for those who leave nothing there.</summary>
+    /// <summary>The same, for those who need not look into the call.</summary>
     void CallHandled(GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed)
     {
     }

@@ -1,8 +1,10 @@
 using System.Net.Sockets;
 using EtcdNet.Grpc;
 using EtcdNet.Host.Configuration;
+using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
 using EtcdNet.Host.Platform;
+using EtcdNet.Host.Telemetry;
 using EtcdNet.Server;
 using EtcdNet.Server.Metrics;
 using EtcdNet.Storage;
@@ -16,11 +18,11 @@ namespace EtcdNet.Host;
 /// The process: recovers the member, opens the listeners, says that it is ready, waits for a signal, and stops in peace.
 /// A start that cannot succeed ends with one fatal line that names the reason, and exit code 1.
 /// </summary>
-internal sealed class Daemon(EtcdOptions options, ILogger log)
+internal sealed class Daemon(EtcdOptions options, ServerLog serverLog)
 {
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(5);
 
-    private readonly ILogger _log = log.ForContext<Daemon>();
+    private readonly ILogger _log = serverLog.Logger.ForContext<Daemon>();
     private readonly TaskCompletionSource<Exception> _fatal = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Runs until a signal or until the member cannot go on. Returns the exit code.</summary>
@@ -34,7 +36,7 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
         }
         catch (ConfigurationException error)
         {
-            CommandLine.Report(error, log);
+            CommandLine.Report(error, _log);
             return error.ExitCode;
         }
         catch (Exception error) when (IsExpected(error))
@@ -61,19 +63,17 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
     private async Task<int> ServeAsync(ShutdownSignals signals)
     {
         LogStart();
-        MemberOptions settings = await new Bootstrap(options, log).PrepareAsync(signals.Token).ConfigureAwait(false);
-        var registry = new MetricsRegistry();
-        var metrics = new ServerMetrics(registry);
-        ProcessMetrics.Define(registry);
-        AbsentMetrics.Define(registry);
+        MemberOptions settings = await new Bootstrap(options, serverLog.Logger).PrepareAsync(signals.Token).ConfigureAwait(false);
+        (MetricsRegistry registry, ServerMetrics metrics) = NewMetrics();
+        await using OtlpExport? export = options.Telemetry.Any ? new OtlpExport(options.Telemetry, serverLog.Forwarded, registry, serverLog.Logger) : null;
         RunningMember member = RunningMember.Open(
-            settings, error => _fatal.TrySetResult(error), TimeProvider.System, log, MemberMetrics.WalObserver(metrics.Disk));
+            settings, error => _fatal.TrySetResult(error), TimeProvider.System, serverLog.Logger, MemberMetrics.WalObserver(metrics.Disk));
         bool stopInPeace = true;
         try
         {
             MemberMetrics.Bind(metrics, member);
             options.FeatureGates.PublishTo(metrics.Consensus.FeatureEnabled);
-            await using var listeners = new Listeners(options, member, registry, metrics, log);
+            await using var listeners = new Listeners(options, member, registry, metrics, export?.Tracing, serverLog);
             await listeners.StartPeersAsync().ConfigureAwait(false);
             Task removed = WaitRemovedAsync(member);
             Task started = member.StartAsync(signals.Token);
@@ -128,6 +128,15 @@ internal sealed class Daemon(EtcdOptions options, ILogger log)
             _log.ForContext("error", reason.Message).Fatal("the member cannot go on; the process ends");
             return 1;
         }
+    }
+
+    private static (MetricsRegistry Registry, ServerMetrics Metrics) NewMetrics()
+    {
+        var registry = new MetricsRegistry();
+        var metrics = new ServerMetrics(registry);
+        ProcessMetrics.Define(registry);
+        AbsentMetrics.Define(registry);
+        return (registry, metrics);
     }
 
     private static async Task<Task> FirstAsync(params Task[] tasks) => await Task.WhenAny(tasks).ConfigureAwait(false);

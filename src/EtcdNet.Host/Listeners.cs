@@ -8,6 +8,7 @@ using EtcdNet.Host.Logging;
 using EtcdNet.Host.Metrics;
 using EtcdNet.Host.Platform;
 using EtcdNet.Host.Rpc;
+using EtcdNet.Host.Telemetry;
 using EtcdNet.Server;
 using EtcdNet.Server.Metrics;
 using Microsoft.AspNetCore.Http;
@@ -30,9 +31,12 @@ internal sealed class Listeners : IAsyncDisposable
     private readonly List<GrpcHost> _clients = [];
     private readonly List<GrpcHost> _others = [];
     private readonly PeerNetwork _peers;
+    private readonly bool _reusePort;
 
-    public Listeners(EtcdOptions options, RunningMember member, MetricsRegistry registry, ServerMetrics metrics, ILogger log)
+    public Listeners(EtcdOptions options, RunningMember member, MetricsRegistry registry, ServerMetrics metrics, CallTracing? tracing, ServerLog serverLog)
     {
+        ILogger log = serverLog.Logger;
+        _reusePort = options.SocketReusePort;
         IReadOnlyList<GrpcMethod> methods = new RpcTable(new CallGate(metrics, member.Status)).Build(member.Services);
         var http = new HttpEndpoints(
             new AccessControl(options.Cors, options.HostWhitelist), registry, metrics, new HealthProbe(member),
@@ -40,11 +44,12 @@ internal sealed class Listeners : IAsyncDisposable
         if (options.EnableGrpcGateway)
             http.Add(new JsonGateway(methods));
         http.Add(new DebugVars(() => member.Status.Current));
+        http.Add(new LogLevelEndpoint(serverLog.Level, log));
         _peers = new PeerNetwork(options, member, http.VersionJson, registry, log);
         int connections = ConnectionsMax();
         var frameworkLog = new FrameworkLog(log);
         var slow = new SlowCalls(options.WarningApplyDuration, options.WarningUnaryRequestDuration, metrics.Consensus.SlowReads, log);
-        GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, slow, log), frameworkLog);
+        GrpcServerOptions client = ClientOptions(options, connections - (connections / 4), new CallObserver(methods, registry, metrics, options.ExtensiveMetrics, slow, tracing, log), frameworkLog);
 
         _clients.Add(new GrpcHost(client, ClientEndpoints(options), methods, http.HandleClientAsync));
         AddHttp(options.ListenPeerUrls, _peers.HandleAsync, connections / 8, frameworkLog);
@@ -84,6 +89,7 @@ internal sealed class Listeners : IAsyncDisposable
         ShutdownMessage = StateMachine.Errors.EtcdError.Stopped.Message,
         Observer = observer,
         LoggerFactory = frameworkLog,
+        ReusePort = options.SocketReusePort,
         TranslateError = ErrorTranslation.Translate,
     };
 
@@ -102,7 +108,7 @@ internal sealed class Listeners : IAsyncDisposable
     private void AddHttp(IReadOnlyList<EtcdUrl> urls, RequestDelegate handler, int maxConnections, FrameworkLog frameworkLog)
     {
         if (urls.Count > 0)
-            _others.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
+            _others.Add(new GrpcHost(new GrpcServerOptions { MaxConnections = maxConnections, LoggerFactory = frameworkLog, ReusePort = _reusePort }, Endpoints(urls, GrpcEndpointServes.Http), [], handler));
     }
 
     /// <summary>One host for both, so that the gateway's calls are calls of the same table.</summary>

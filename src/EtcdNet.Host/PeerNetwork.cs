@@ -22,6 +22,8 @@ internal sealed class PeerNetwork : IAsyncDisposable
         {
             MemberId = self.MemberId,
             ClusterId = self.ClusterId,
+            ReadTimeout = options.RaftReadTimeout,
+            WriteTimeout = options.RaftWriteTimeout,
             AdvertisedUrls = [.. options.InitialAdvertisePeerUrls.Select(static url => url.Text)],
         };
         _transport = new PeerTransport(settings, new InboxReceiver(member.Peers, member.HearOfRemoval), registry, log);

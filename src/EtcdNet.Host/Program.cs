@@ -13,4 +13,4 @@ if (result.Options is not { } options)
     return result.ExitCode;
 using ServerLog log = ServerLog.Open(options);
 using var signals = new ShutdownSignals();
-return await new Daemon(options, log.Logger).RunAsync(signals);
+return await new Daemon(options, log).RunAsync(signals);

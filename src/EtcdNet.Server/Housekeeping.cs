@@ -18,7 +18,6 @@ namespace EtcdNet.Server;
 internal sealed class Housekeeping : IHousekeeping
 {
     // Slices must be short against the 100 ms of a heartbeat and long against the cost of a wake-up.
-    private const int CompactionRecordsPerSlice = 1000;
     private const long CollectBytesPerSlice = 1 << 20;
 
     // Collecting rewrites what lives, so it waits until there is enough to gain, and stops when there is little left.
@@ -144,7 +143,7 @@ internal sealed class Housekeeping : IHousekeeping
         if (!_storage.Machine.Compactor.HasWork)
             return false;
         long started = Stopwatch.GetTimestamp();
-        bool more = _storage.Machine.Compactor.Step(CompactionRecordsPerSlice);
+        bool more = _storage.Machine.Compactor.Step(_options.CompactionBatch);
         Compacted(Stopwatch.GetElapsedTime(started), !more);
         Compactions.Finished(_storage.Machine.Compactor.FinishedRevision);
         return true;

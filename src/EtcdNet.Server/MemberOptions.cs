@@ -50,6 +50,9 @@ public sealed record MemberOptions
     /// <summary>Time between comparisons of what members kept of compactions; zero: none (gate CompactHashCheck, <c>--compact-hash-check-time</c>).</summary>
     public TimeSpan CompactHashCheckInterval { get; init; }
 
+    /// <summary>Time between the leader's looks whether a downgrade is done; zero: it is not done by itself (<c>--downgrade-check-time</c>).</summary>
+    public TimeSpan DowngradeCheckInterval { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Part of the ids of members and cluster (<c>--initial-cluster-token</c>).</summary>
     public string ClusterToken { get; init; } = "etcd-cluster";
 
@@ -79,6 +82,12 @@ public sealed record MemberOptions
 
     /// <summary>Revisions that automatic compaction keeps; 0 for none (<c>--auto-compaction-mode revision</c>).</summary>
     public long AutoCompactionRevisions { get; init; }
+
+    /// <summary>Records that one step of a compaction looks at; between two steps waiting writes are applied (<c>--compaction-batch-limit</c>).</summary>
+    public int CompactionBatch { get; init; } = 1000;
+
+    /// <summary>Health says NOT_SERVING while the store is defragmented (gate StopGRPCServiceOnDefrag).</summary>
+    public bool StopServingOnDefragmentation { get; init; }
 
     /// <summary>Most compares, and most operations of a branch (<c>--max-txn-ops</c>).</summary>
     public int TxnOpsMax { get; init; } = 128;

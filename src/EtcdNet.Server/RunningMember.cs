@@ -82,7 +82,7 @@ public sealed class RunningMember : IAsyncDisposable
         var check = new ReconfigurationCheck(storage.MemberId, members, () => _core.Connections, time);
         _changes = new MembershipChanges(_core, members, options.StrictReconfigurationCheck ? check : null, () => _leaderLink, options.Proposals, time);
         _leadership = new Leadership(_core, members, options, time, log);
-        _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log);
+        _versions = new ClusterVersionMonitor(members, _core.State, _core.Proposer, () => _core.Connections, time, log) { DowngradeInterval = options.DowngradeCheckInterval };
         _ownHash = new OwnHash(storage.Machine, log);
         _corruption = new CorruptionCheck(storage.Machine, _ownHash, storage.MemberId, _core.Reads, _core.State, _core.Proposer, () => _core.Connections, time, log);
         Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine, _ownHash);
@@ -268,16 +268,18 @@ public sealed class RunningMember : IAsyncDisposable
             CheckQuota = Quota.CheckLeaseGrant,
         };
         var line = new WaitingLine(kv, watch, lease, _own);
+        var health = new HealthService(_options.StopServingOnDefragmentation, _log);
         return new MemberServices(
             kv,
             watch,
             lease,
             new ClusterService(machine.Members, _core.Reads, Guard, Headers, _changes),
             new MaintenanceService(
-                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Guard, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Guard, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership, health),
             new AuthService(machine.Auth, _core.Proposer, _core.Reads, Headers, Guard, _tokens, _passwords, _log),
             new LockService(kv, Headers, line),
-            new ElectionService(Headers, line));
+            new ElectionService(Headers, line),
+            health);
     }
 
     private void OnCheckpointed(TimeSpan took) => Checkpointed?.Invoke(took);

@@ -38,6 +38,17 @@ public sealed class HostTests
     }
 
     [Fact]
+    public async Task Two_hosts_listen_on_one_port_only_when_both_want_it()
+    {
+        await using var first = await EchoHost.StartAsync(new GrpcServerOptions { ReusePort = true });
+        var address = new GrpcEndpoint { Address = first.Host.BoundEndPoints[0] };
+        await using (var second = new GrpcHost(new GrpcServerOptions { ReusePort = true }, [address], []))
+            await second.StartAsync();
+        await using var third = new GrpcHost(new GrpcServerOptions(), [address], []);
+        await Assert.ThrowsAsync<GrpcBindException>(() => third.StartAsync());
+    }
+
+    [Fact]
     public async Task A_call_that_does_not_end_is_cut_after_the_grace()
     {
         await using var host = await EchoHost.StartAsync(new GrpcServerOptions { ShutdownGrace = TimeSpan.FromMilliseconds(200) });

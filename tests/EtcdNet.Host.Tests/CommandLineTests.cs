@@ -90,7 +90,15 @@ public sealed class CommandLineTests
     [InlineData("--auth-token: JWT pub-key or priv-key is missing", "--auth-token", "jwt,sign-method=RS256")]
     [InlineData("unrecognized feature gate: Nope", "--feature-gates", "Nope=true")]
     [InlineData("missing bool value for LeaseCheckpoint", "--feature-gates", "LeaseCheckpoint")]
-    [InlineData("feature gates not built yet in this release of EtcdNet, only their default is accepted: PriorityRequest", "--feature-gates=PriorityRequest=true")]
+    [InlineData("feature gates not built yet in this release of EtcdNet, only their default is accepted: SetMemberLocalAddr", "--feature-gates=SetMemberLocalAddr=true")]
+    [InlineData("distributed tracing configurition is not valid: (tracing sampling rate must be positive)", "--enable-distributed-tracing", "--distributed-tracing-sampling-rate=-1")]
+    [InlineData("distributed tracing configurition is not valid: (tracing sampling rate must be less than 1000000)", "--enable-distributed-tracing", "--distributed-tracing-sampling-rate=1000001")]
+    [InlineData("--distributed-tracing-address must be \"host:port\" (set to \"http://a:1\")", "--enable-distributed-tracing", "--distributed-tracing-address=http://a:1")]
+    [InlineData("--distributed-tracing-address must be \"host:port\" (set to \"collector\")", "--etcdnet-otlp-logs", "--distributed-tracing-address=collector")]
+    [InlineData("--distributed-tracing-address must be \"host:port\" (set to \"[::1]\")", "--etcdnet-otlp-metrics", "--distributed-tracing-address=[::1]")]
+    [InlineData("--etcdnet-otlp-metrics-interval must be at least 1s and at most 24h0m0s (set to 10ms)", "--etcdnet-otlp-metrics", "--etcdnet-otlp-metrics-interval=10ms")]
+    [InlineData("--compaction-batch-limit must be >=0 and at most 1000000 (set to -1)", "--compaction-batch-limit=-1")]
+    [InlineData("--downgrade-check-time must be >=0 (set to -1s)", "--downgrade-check-time=-1s")]
     [InlineData("cannot specify both flags: --experimental-enable-lease-checkpoint=(true|false) and --feature-gates=LeaseCheckpoint=(true|false) at the same time, please just use --feature-gates=LeaseCheckpoint=(true|false)", "--feature-gates=LeaseCheckpoint=true", "--experimental-enable-lease-checkpoint")]
     [InlineData("error parsing CompactionRetention: time: invalid duration \"1x\"", "--auto-compaction-retention", "1x")]
     [InlineData("--auto-compaction-retention must not be negative (-5h)", "--auto-compaction-retention=-5h")]
@@ -108,6 +116,43 @@ public sealed class CommandLineTests
         Assert.Equal("warn", line.GetProperty("level").GetString());
         Assert.Equal("failed to verify flags", line.GetProperty("msg").GetString());
         Assert.Equal(message, line.GetProperty("error").GetString());
+    }
+
+    [Fact]
+    public void Telemetry_is_off_by_default_and_its_flags_have_old_names()
+    {
+        var off = Starter.Run("--distributed-tracing-sampling-rate=-1", "--distributed-tracing-address=nonsense").Options.Telemetry;
+        Assert.False(off.Any);
+        var options = Starter.Run(
+            "--experimental-enable-distributed-tracing", "--experimental-distributed-tracing-address=[::1]:4317", "--experimental-distributed-tracing-service-name=s",
+            "--experimental-distributed-tracing-instance-id=i", "--experimental-distributed-tracing-sampling-rate=7").Options.Telemetry;
+        Assert.Equal(new() { Traces = true, Address = "[::1]:4317", ServiceName = "s", InstanceId = "i", SamplesPerMillion = 7 }, options);
+    }
+
+    [Fact]
+    public void What_has_no_effect_is_warned_of_with_the_reason()
+    {
+        var run = Starter.Run("--max-wals=3", "--enable-pprof");
+        Assert.NotNull(run.Result.Options);
+        Assert.Contains("\"flag-name\":\"max-wals\",\"reason\":\"Files of the log are removed", run.Error, StringComparison.Ordinal);
+        Assert.Contains("\"flag-name\":\"enable-pprof\",\"reason\":\"There is no Go runtime", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Flags_of_limits_and_sockets_are_read()
+    {
+        var options = Starter.Run("--snapshot-catchup-entries=7", "--downgrade-check-time=0s", "--socket-reuse-port", "--socket-reuse-address",
+            "--compaction-batch-limit=0", "--raft-read-timeout=1s", "--raft-write-timeout=7s", "--experimental-stop-grpc-service-on-defrag",
+            "--feature-gates=PriorityRequest=true", "--experimental-txn-mode-write-with-shared-buffer=false").Options;
+        Assert.Equal(7UL, options.SnapshotCatchUpEntries);
+        Assert.Equal(5000UL, Starter.Run("--snapshot-catchup-entries=0").Options.SnapshotCatchUpEntries);
+        Assert.Equal(TimeSpan.Zero, options.DowngradeCheckTime);
+        Assert.True(options.SocketReusePort);
+        Assert.Equal(1000, options.CompactionBatchLimit);
+        Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(7)), (options.RaftReadTimeout, options.RaftWriteTimeout));
+        Assert.True(options.FeatureGates.Enabled["StopGRPCServiceOnDefrag"]);
+        Assert.True(options.FeatureGates.Enabled["PriorityRequest"]);
+        Assert.False(options.FeatureGates.Enabled["TxnModeWriteWithSharedBuffer"]);
     }
 
     [Fact]

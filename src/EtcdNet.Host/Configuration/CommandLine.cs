@@ -77,8 +77,8 @@ public static class CommandLine
     {
         foreach (var name in values.Given.Order(StringComparer.Ordinal))
         {
-            if (FlagTable.ByName[name].Status == FlagStatus.Ignored)
-                log.With(("flag-name", name)).Warning("flag is no longer supported - ignoring");
+            if (FlagTable.ByName[name] is { Status: FlagStatus.Ignored } flag)
+                log.With(("flag-name", name), ("reason", flag.Help)).Warning("flag is no longer supported - ignoring");
         }
         foreach (var old in values.ResolveOldNames())
             log.With(("flag-name", old.Name), ("use-instead", old.ReplacedBy)).Warning("flag is deprecated");

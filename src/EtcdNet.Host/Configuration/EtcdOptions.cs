@@ -1,4 +1,5 @@
 using EtcdNet.Host.Logging;
+using EtcdNet.Host.Telemetry;
 using Serilog.Events;
 using EtcdNet.Server.Auth;
 
@@ -69,6 +70,30 @@ public sealed record EtcdOptions
 
     /// <summary>Entries applied between two snapshots.</summary>
     public required ulong SnapshotCount { get; init; }
+
+    /// <summary><c>--snapshot-catchup-entries</c>.</summary>
+    public required ulong SnapshotCatchUpEntries { get; init; }
+
+    /// <summary><c>--downgrade-check-time</c>; zero: a downgrade is not watched.</summary>
+    public required TimeSpan DowngradeCheckTime { get; init; }
+
+    /// <summary>Records in a step of a compaction; 0 for the default is resolved.</summary>
+    public required long CompactionBatchLimit { get; init; }
+
+    /// <summary>Silence after which a connection from a member is given up; at least five seconds.</summary>
+    public required TimeSpan RaftReadTimeout { get; init; }
+
+    /// <summary>Time that a write to a member may take; at least five seconds.</summary>
+    public required TimeSpan RaftWriteTimeout { get; init; }
+
+    /// <summary>Let other processes listen on the same ports.</summary>
+    public bool SocketReusePort { get; init; }
+
+    /// <summary>What goes to an OpenTelemetry collector.</summary>
+    public TelemetryOptions Telemetry { get; init; } = new();
+
+    /// <summary>How the file of <see cref="LogOutputs"/> is rotated; null: not at all.</summary>
+    public LogRotation? LogRotation { get; init; }
 
     /// <summary>Most operations in a branch of a transaction.</summary>
     public required long MaxTxnOps { get; init; }

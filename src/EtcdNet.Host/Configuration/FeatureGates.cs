@@ -27,8 +27,10 @@ public sealed class FeatureGates
         ("TxnModeWriteWithSharedBuffer", "BETA", true),
     ];
 
-    /// <summary>Gates that may have either value.</summary>
-    private static readonly FrozenSet<string> s_built = FrozenSet.Create("CompactHashCheck", "InitialCorruptCheck", "LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive");
+    /// <summary>Gates that may have either value. TxnModeWriteWithSharedBuffer is about buffers of bbolt: nothing here depends on it.</summary>
+    private static readonly FrozenSet<string> s_built = FrozenSet.Create(
+        "CompactHashCheck", "InitialCorruptCheck", "LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive", "PriorityRequest", "StopGRPCServiceOnDefrag",
+        "TxnModeWriteWithSharedBuffer");
 
     /// <summary>State of every gate.</summary>
     public FrozenDictionary<string, bool> Enabled { get; }
@@ -40,6 +42,8 @@ public sealed class FeatureGates
         ("experimental-initial-corrupt-check", "InitialCorruptCheck"),
         ("experimental-enable-lease-checkpoint", "LeaseCheckpoint"),
         ("experimental-enable-lease-checkpoint-persist", "LeaseCheckpointPersist"),
+        ("experimental-stop-grpc-service-on-defrag", "StopGRPCServiceOnDefrag"),
+        ("experimental-txn-mode-write-with-shared-buffer", "TxnModeWriteWithSharedBuffer"),
     ];
 
     /// <summary>Reads <c>Name=bool,…</c>. A gate named by itself outranks AllAlpha and AllBeta.</summary>

@@ -1,4 +1,5 @@
 using EtcdNet.Host.Logging;
+using EtcdNet.Host.Telemetry;
 using EtcdNet.Server.Auth;
 
 namespace EtcdNet.Host.Configuration;
@@ -7,6 +8,9 @@ namespace EtcdNet.Host.Configuration;
 public static class OptionsReader
 {
     private const string DefaultName = "default";
+    private const long CompactionBatchDefault = 1000;
+    private const long CatchUpEntriesDefault = 5000;
+    private static readonly TimeSpan RaftTimeoutMin = TimeSpan.FromSeconds(5);
 
     /// <summary>Reads <paramref name="values"/>, whose old names are already resolved.</summary>
     /// <exception cref="ConfigurationException">A value is wrong in itself; what depends on others is <see cref="OptionsValidator"/>'s.</exception>
@@ -37,6 +41,14 @@ public static class OptionsReader
             ElectionTimeout = Milliseconds(values, "election-timeout"),
             MaxLearners = values.Integer("max-learners"),
             SnapshotCount = (ulong)values.Integer("snapshot-count"),
+            SnapshotCatchUpEntries = (ulong)(values.Integer("snapshot-catchup-entries") is var kept && kept == 0 ? CatchUpEntriesDefault : kept),
+            DowngradeCheckTime = values.Duration("downgrade-check-time"),
+            CompactionBatchLimit = values.Integer("compaction-batch-limit") is var batch && batch == 0 ? CompactionBatchDefault : batch,
+            RaftReadTimeout = AtLeast(RaftTimeoutMin, values.Duration("raft-read-timeout")),
+            RaftWriteTimeout = AtLeast(RaftTimeoutMin, values.Duration("raft-write-timeout")),
+            SocketReusePort = values.Bool("socket-reuse-port"),
+            Telemetry = Telemetry(values),
+            LogRotation = values.Bool("enable-log-rotation") ? LogRotation.Parse(values.Text("log-rotation-config-json")) : null,
             MaxTxnOps = values.Integer("max-txn-ops"),
             MaxRequestBytes = values.Integer("max-request-bytes"),
             MaxConcurrentStreams = (uint)values.Integer("max-concurrent-streams"),
@@ -93,6 +105,21 @@ public static class OptionsReader
             throw new ConfigurationException("multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery\", \"discovery-endpoints\" or \"discovery-srv\"");
         return domain;
     }
+
+    private static TelemetryOptions Telemetry(FlagValues values) => new()
+    {
+        Traces = values.Bool("enable-distributed-tracing"),
+        Address = values.Text("distributed-tracing-address"),
+        ServiceName = values.Text("distributed-tracing-service-name"),
+        InstanceId = values.Text("distributed-tracing-instance-id"),
+        SamplesPerMillion = (int)Math.Clamp(values.Integer("distributed-tracing-sampling-rate"), int.MinValue, int.MaxValue),
+        Metrics = values.Bool("etcdnet-otlp-metrics"),
+        MetricsInterval = values.Duration("etcdnet-otlp-metrics-interval"),
+        Logs = values.Bool("etcdnet-otlp-logs"),
+    };
+
+    /// <summary>As etcd does, without a word.</summary>
+    private static TimeSpan AtLeast(TimeSpan min, TimeSpan value) => value < min ? min : value;
 
     private static TimeSpan Milliseconds(FlagValues values, string name) =>
         TimeSpan.FromMilliseconds(Math.Min(values.Integer(name), int.MaxValue));

@@ -1,5 +1,6 @@
 using System.Net;
 using EtcdNet.Host.Logging;
+using EtcdNet.Host.Telemetry;
 using Serilog;
 
 namespace EtcdNet.Host.Configuration;
@@ -11,6 +12,10 @@ public static class OptionsValidator
     private const long MaxRequestBytesRecommended = 10 * 1024 * 1024;
     private const long MaxRequestBytesMax = int.MaxValue - 512 * 1024;
     private const long QuotaBytesRecommended = 8L * 1024 * 1024 * 1024;
+    private const int CompactionBatchMax = 1_000_000;
+    private const int SamplingRateMax = 1_000_000;
+    private static readonly TimeSpan MetricsIntervalMin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MetricsIntervalMax = TimeSpan.FromHours(24);
     private static readonly TimeSpan ProgressNotifyMin = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Throws for what cannot work, logs what is allowed but unwise.</summary>
@@ -28,6 +33,7 @@ public static class OptionsValidator
         if (options.AdvertiseClientUrls.Count == 0)
             throw new ConfigurationException("--advertise-client-urls is required when --listen-client-urls is set explicitly");
         CheckLimits(options, log);
+        CheckTelemetry(options.Telemetry);
         CheckBuilt(options);
         if (options.Name == "default")
             log.With(("name", options.Name)).Warning("it isn't recommended to use default name, please set a value for --name. Note that etcd might run into issue when multiple members have the same default name");
@@ -71,6 +77,8 @@ public static class OptionsValidator
         if (options.MaxTxnOps is 0 or > int.MaxValue) throw new ConfigurationException($"--max-txn-ops must be >0 and at most {int.MaxValue} (set to {options.MaxTxnOps})");
         if (options.MaxLearners is < 0 or > int.MaxValue) throw new ConfigurationException($"--max-learners must be >=0 and at most {int.MaxValue} (set to {options.MaxLearners})");
         if (options.BcryptCost is < 4 or > 31) throw new ConfigurationException($"--bcrypt-cost must be 4 to 31 (set to {options.BcryptCost})");
+        if (options.CompactionBatchLimit is < 0 or > CompactionBatchMax)
+            throw new ConfigurationException($"--compaction-batch-limit must be >=0 and at most {CompactionBatchMax} (set to {options.CompactionBatchLimit})");
         if (options.SnapshotCount == 0) throw new ConfigurationException("--snapshot-count must be >0 (set to 0)");
         if (options.MaxConcurrentStreams == 0) throw new ConfigurationException("--max-concurrent-streams must be >0 (set to 0)");
         if (options.MaxRequestBytes is 0 or > MaxRequestBytesMax)
@@ -80,6 +88,7 @@ public static class OptionsValidator
             ("--grpc-keepalive-min-time", options.GrpcKeepaliveMinTime), ("--grpc-keepalive-interval", options.GrpcKeepaliveInterval),
             ("--grpc-keepalive-timeout", options.GrpcKeepaliveTimeout), ("--warning-apply-duration", options.WarningApplyDuration),
             ("--warning-unary-request-duration", options.WarningUnaryRequestDuration), ("--corrupt-check-time", options.CorruptCheckTime),
+            ("--downgrade-check-time", options.DowngradeCheckTime),
         })
         {
             if (value < TimeSpan.Zero) throw new ConfigurationException($"{flag} must be >=0 (set to {GoValue.FormatDuration(value)})");
@@ -96,6 +105,20 @@ public static class OptionsValidator
         }
     }
 
+    private static void CheckTelemetry(TelemetryOptions options)
+    {
+        if (options.Traces && options.SamplesPerMillion < 0)
+            throw new ConfigurationException("distributed tracing configurition is not valid: (tracing sampling rate must be positive)");
+        if (options.Traces && options.SamplesPerMillion > SamplingRateMax)
+            throw new ConfigurationException($"distributed tracing configurition is not valid: (tracing sampling rate must be less than {SamplingRateMax})");
+        if (options.Metrics && (options.MetricsInterval < MetricsIntervalMin || options.MetricsInterval > MetricsIntervalMax))
+            throw new ConfigurationException($"--etcdnet-otlp-metrics-interval must be at least {GoValue.FormatDuration(MetricsIntervalMin)} and at most {GoValue.FormatDuration(MetricsIntervalMax)} (set to {GoValue.FormatDuration(options.MetricsInterval)})");
+        // etcd finds out when it connects, and tells nobody.
+        if (options.Any && !(Uri.TryCreate($"http://{options.Address}/", UriKind.Absolute, out var uri) && uri is { Port: > 0, PathAndQuery: "/", UserInfo: "" }
+            && options.Address.LastIndexOf(':') > options.Address.LastIndexOf(']')))
+            throw new ConfigurationException($"--distributed-tracing-address must be \"host:port\" (set to \"{options.Address}\")");
+    }
+
     private static void CheckLogOutputs(EtcdOptions options)
     {
         if (options.LogOutputs.Count == 0) throw new ConfigurationException("--log-outputs is empty; use 'stderr', 'stdout' or paths of files");
@@ -103,6 +126,8 @@ public static class OptionsValidator
             throw new ConfigurationException("--log-outputs systemd/journal is not built yet in this release of EtcdNet; under systemd 'stderr' goes to the journal as well");
         if (options.LogOutputs.Count > 1 && options.LogOutputs.Contains("default"))
             throw new ConfigurationException("multi logoutput for \"default\" is not supported yet");
+        if (options.LogRotation is not null && options.LogOutputs.Count(output => !ServerLog.IsStream(output)) != 1)
+            throw new ConfigurationException("--log-outputs requires a single file path when --log-rotate-config-json is defined");
     }
 
     /// <summary>What the flags allow and this release cannot do yet.</summary>

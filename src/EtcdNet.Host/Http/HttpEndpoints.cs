@@ -19,6 +19,7 @@ public sealed class HttpEndpoints
     private readonly Func<ClusterVersions> versions;
     private JsonGateway? gateway;
     private DebugVars? vars;
+    private LogLevelEndpoint? logLevel;
 
     /// <summary>Defines promhttp_* in <paramref name="registry"/>, so make only one for a registry.</summary>
     public HttpEndpoints(
@@ -37,6 +38,9 @@ public sealed class HttpEndpoints
     /// <summary>Serves /debug/vars; without it the path does not exist.</summary>
     internal void Add(DebugVars debugVars) => vars = debugVars;
 
+    /// <summary>Serves /config/local/log; without it the path does not exist.</summary>
+    internal void Add(LogLevelEndpoint endpoint) => logLevel = endpoint;
+
     /// <summary>The client port: access control, the gateway, the endpoints, 404.</summary>
     public async Task HandleClientAsync(HttpContext context)
     {
@@ -45,6 +49,11 @@ public sealed class HttpEndpoints
         if (vars is not null && context.Request.Path.Value == "/debug/vars")
         {
             vars.Handle(context);
+            return;
+        }
+        if (logLevel is not null && context.Request.Path.Value == LogLevelEndpoint.Path)
+        {
+            await logLevel.HandleAsync(context);
             return;
         }
         if (await TryHandleAsync(context)) return;

@@ -1,4 +1,5 @@
 using EtcdNet.Host.Configuration;
+using EtcdNet.Host.Telemetry;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -10,10 +11,11 @@ public sealed class ServerLog : IDisposable
 {
     private readonly Logger logger;
 
-    private ServerLog(Logger logger, LoggingLevelSwitch level)
+    private ServerLog(Logger logger, LoggingLevelSwitch level, OtlpQueue<LogEvent>? forwarded)
     {
         this.logger = logger;
         Level = level;
+        Forwarded = forwarded;
     }
 
     /// <summary>The root logger; take <c>ForContext&lt;T&gt;()</c> of it so that lines have a caller.</summary>
@@ -21,6 +23,9 @@ public sealed class ServerLog : IDisposable
 
     /// <summary>Least level that is written; may be changed at any time.</summary>
     public LoggingLevelSwitch Level { get; }
+
+    /// <summary>Lines that wait to be sent to a collector; null when none are sent.</summary>
+    internal OtlpQueue<LogEvent>? Forwarded { get; }
 
     /// <summary>Opens the outputs that <paramref name="options"/> name.</summary>
     /// <exception cref="IOException">A file cannot be opened.</exception>
@@ -34,11 +39,15 @@ public sealed class ServerLog : IDisposable
             {
                 "default" or "stderr" => Console.OpenStandardError(),
                 "stdout" => Console.OpenStandardOutput(),
-                _ => OpenFile(output),
+                _ => options.LogRotation is { } rotation ? new RotatingFile(output, rotation, TimeProvider.System) : OpenFile(output),
             });
         }
-        return Create(new StreamSink(streams, options.LogFormat), options.LogLevel);
+        var forwarded = options.Telemetry.Logs ? new OtlpQueue<LogEvent>(LogEncoder.Service, new LogEncoder(OtlpText.ResourceOf(options.Telemetry)).Encode) : null;
+        return Create(new StreamSink(streams, options.LogFormat), options.LogLevel, forwarded);
     }
+
+    /// <summary>True for an output that is a stream of the process; any other is the path of a file.</summary>
+    public static bool IsStream(string output) => output is "default" or "stderr" or "stdout";
 
     /// <summary>A log on <paramref name="stream"/>.</summary>
     public static ServerLog ToStream(Stream stream, LogFormat format, LogEventLevel level) =>
@@ -50,12 +59,19 @@ public sealed class ServerLog : IDisposable
     /// <inheritdoc/>
     public void Dispose() => logger.Dispose();
 
-    private static ServerLog Create(ILogEventSink sink, LogEventLevel level)
+    private static ServerLog Create(ILogEventSink sink, LogEventLevel level, OtlpQueue<LogEvent>? forwarded = null)
     {
         var levelSwitch = new LoggingLevelSwitch(level);
-        return new ServerLog(new LoggerConfiguration().MinimumLevel.ControlledBy(levelSwitch).WriteTo.Sink(sink).CreateLogger(), levelSwitch);
+        var configuration = new LoggerConfiguration().MinimumLevel.ControlledBy(levelSwitch).WriteTo.Sink(sink);
+        if (forwarded is not null) configuration = configuration.WriteTo.Sink(new ForwardingSink(forwarded));
+        return new ServerLog(configuration.CreateLogger(), levelSwitch, forwarded);
     }
 
     private static FileStream OpenFile(string path) =>
         new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+
+    private sealed class ForwardingSink(OtlpQueue<LogEvent> queue) : ILogEventSink
+    {
+        public void Emit(LogEvent logEvent) => queue.Add(logEvent);
+    }
 }

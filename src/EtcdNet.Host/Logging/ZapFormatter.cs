@@ -37,7 +37,7 @@ public static class ZapFormatter
         using var json = new Utf8JsonWriter(output, Relaxed);
         json.WriteStartObject();
         json.WriteString("level", ZapLevel.Name(entry.Level));
-        json.WriteString("ts", Timestamp(entry));
+        json.WriteString("ts", Timestamp(entry.Timestamp));
         if (Caller(entry) is { } caller) json.WriteString("caller", caller);
         json.WriteString("msg", Message(entry));
         WriteFields(entry, json);
@@ -47,7 +47,7 @@ public static class ZapFormatter
     private static void WriteConsole(LogEvent entry, IBufferWriter<byte> output)
     {
         var line = new StringBuilder();
-        line.Append(Timestamp(entry)).Append('\t').Append(ZapLevel.Name(entry.Level)).Append('\t');
+        line.Append(Timestamp(entry.Timestamp)).Append('\t').Append(ZapLevel.Name(entry.Level)).Append('\t');
         if (Caller(entry) is { } caller) line.Append(caller).Append('\t');
         // A message is one line: a line break in it would forge the next one.
         line.Append(Message(entry).Replace("\n", "\\n", StringComparison.Ordinal));
@@ -61,10 +61,12 @@ public static class ZapFormatter
         json.WriteEndObject();
     }
 
-    private static string Timestamp(LogEvent entry) =>
-        entry.Timestamp.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
+    /// <summary>A time as it stands in the lines.</summary>
+    internal static string Timestamp(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
 
-    private static string? Caller(LogEvent entry)
+    /// <summary>The code that wrote the line, as a file of its folder; null when it did not say.</summary>
+    internal static string? Caller(LogEvent entry)
     {
         if (!entry.Properties.TryGetValue(SourceContext, out var value) || value is not ScalarValue { Value: string type })
             return null;
@@ -76,7 +78,8 @@ public static class ZapFormatter
         });
     }
 
-    private static string Message(LogEvent entry)
+    /// <summary>The message, with what stands in its template filled in.</summary>
+    internal static string Message(LogEvent entry)
     {
         var template = entry.MessageTemplate;
         if (!template.Tokens.Any(token => token is PropertyToken)) return template.Text.Replace("{{", "{", StringComparison.Ordinal).Replace("}}", "}", StringComparison.Ordinal);
@@ -92,12 +95,15 @@ public static class ZapFormatter
         return text.ToString();
     }
 
+    /// <summary>The fields by the names that they have in the line, without the caller.</summary>
+    internal static IEnumerable<(string Name, LogEventPropertyValue Value)> Fields(LogEvent entry) =>
+        entry.Properties.Where(static pair => pair.Key != SourceContext).Select(static pair => (FieldNames.GetOrAdd(pair.Key, FieldName), pair.Value));
+
     private static void WriteFields(LogEvent entry, Utf8JsonWriter json)
     {
-        foreach (var (name, value) in entry.Properties)
+        foreach (var (name, value) in Fields(entry))
         {
-            if (name == SourceContext) continue;
-            json.WritePropertyName(FieldNames.GetOrAdd(name, FieldName));
+            json.WritePropertyName(name);
             WriteValue(value, json);
         }
         if (entry.Exception is not { } exception) return;

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using EtcdNet.Grpc;
 using EtcdNet.Host.Rpc;
+using EtcdNet.Host.Telemetry;
 using EtcdNet.Protocol;
 using EtcdNet.Server.Metrics;
 using Serilog;
@@ -12,14 +13,16 @@ internal sealed class CallObserver : IGrpcObserver
 {
     private readonly ServerMetrics _metrics;
     private readonly SlowCalls _slow;
+    private readonly CallTracing? _tracing;
     private readonly ILogger _log;
     private readonly FrozenDictionary<EtcdNet.Grpc.GrpcMethod, Action<GrpcStatusCode, TimeSpan>> _special;
 
     public CallObserver(
-        IReadOnlyList<EtcdNet.Grpc.GrpcMethod> methods, MetricsRegistry registry, ServerMetrics metrics, bool extensive, SlowCalls slow, ILogger log)
+        IReadOnlyList<EtcdNet.Grpc.GrpcMethod> methods, MetricsRegistry registry, ServerMetrics metrics, bool extensive, SlowCalls slow, CallTracing? tracing, ILogger log)
     {
         _metrics = metrics;
         _slow = slow;
+        _tracing = tracing;
         _log = log.ForContext<CallObserver>();
         var labels = methods.ToDictionary(method => method, method => new GrpcMethod(method.Service, method.Name, TypeOf(method.Kind)));
         var series = new GrpcServerMetrics(registry, labels.Values, extensive);
@@ -43,7 +46,11 @@ internal sealed class CallObserver : IGrpcObserver
         };
     }
 
-    public void CallStarted(EtcdNet.Grpc.GrpcMethod method) => Of(method).Started.Add();
+    public void CallStarted(GrpcCall call)
+    {
+        Of(call.Method).Started.Add();
+        _tracing?.Begin(call);
+    }
 
     public void MessageReceived(EtcdNet.Grpc.GrpcMethod method, int bytes)
     {
@@ -57,12 +64,15 @@ internal sealed class CallObserver : IGrpcObserver
         _metrics.Health.SentBytes.Add(bytes);
     }
 
-    public void CallHandled(EtcdNet.Grpc.GrpcMethod method, GrpcStatusCode code, TimeSpan elapsed, object? state)
+    public void CallHandled(GrpcCall call, GrpcStatusCode code, string message, TimeSpan elapsed)
     {
+        EtcdNet.Grpc.GrpcMethod method = call.Method;
         Of(method).Handled((GrpcStatus)code, elapsed);
         if (_special.TryGetValue(method, out Action<GrpcStatusCode, TimeSpan>? special))
             special(code, elapsed);
-        _slow.Note(method, code, elapsed, state as GrpcCallContext);
+        if (_tracing is not null)
+            CallTracing.End(call, code, message);
+        _slow.Note(call, code, message, elapsed);
     }
 
     public void HandlerFailed(EtcdNet.Grpc.GrpcMethod method, Exception error) =>

@@ -69,10 +69,10 @@ internal sealed class RpcTable(CallGate gate)
         ServerStreaming("/v3electionpb.Election/Observe", LeaderRequest.Parser, (LeaderRequest request, IResponseStream<LeaderResponse> responses, CallContext call) =>
             services.Election.ObserveAsync(request, responses, call)),
         Unary("/v3electionpb.Election/Resign", ResignRequest.Parser, services.Election.ResignAsync),
-        Unary("/grpc.health.v1.Health/Check", HealthCheckRequest.Parser, HealthService.CheckAsync),
-        Unary("/grpc.health.v1.Health/List", HealthListRequest.Parser, HealthService.ListAsync),
+        Unary("/grpc.health.v1.Health/Check", HealthCheckRequest.Parser, services.Health.CheckAsync),
+        Unary("/grpc.health.v1.Health/List", HealthListRequest.Parser, services.Health.ListAsync),
         ServerStreaming("/grpc.health.v1.Health/Watch", HealthCheckRequest.Parser, (HealthCheckRequest request, IResponseStream<HealthCheckResponse> responses, CallContext call) =>
-            HealthService.WatchAsync(request, responses, call)),
+            services.Health.WatchAsync(request, responses, call)),
     ];
 
     private ValueTask<GrpcAnswer<RangeResponse>> RangeAsync(KvService kv, RangeRequest request, GrpcCall call)

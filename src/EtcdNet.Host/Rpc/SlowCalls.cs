@@ -1,18 +1,22 @@
-using System.Diagnostics;
 using EtcdNet.Grpc;
 using EtcdNet.Host.Logging;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Metrics;
+using EtcdNet.StateMachine.Txn;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Serilog;
+using Serilog.Events;
 
 namespace EtcdNet.Host.Rpc;
 
 /// <summary>
-/// Lines about unary calls that took too long, with etcd's texts and fields: <c>apply request took too long</c> and a trace with its
-/// steps for reads, <c>request stats</c> for all. Writes have a line of their own where they are applied.
+/// Lines about unary calls that took too long, with etcd's texts and fields: <c>apply request took too long</c> for reads, a trace
+/// with the steps of reads and writes, <c>request stats</c> for all. Writes have their line about applying where they are applied.
 /// </summary>
-/// <param name="read">From when on a read is slow (<c>--warning-apply-duration</c>).</param>
+/// <param name="read">
+/// From when on a read is slow (<c>--warning-apply-duration</c>), and a request worth a trace; for that etcd has 100 ms, the default of the flag.
+/// </param>
 /// <param name="unary">From when on any call is slow (<c>--warning-unary-request-duration</c>).</param>
 /// <param name="slowReads">Counts slow reads.</param>
 /// <param name="log">Log of the process.</param>
@@ -20,15 +24,20 @@ internal sealed class SlowCalls(TimeSpan read, TimeSpan unary, Counter slowReads
 {
     private readonly ILogger _log = log.ForContext<SlowCalls>();
 
-    /// <summary>Looks at a call that has just ended; a comparison or two for one that was fast.</summary>
-    public void Note(GrpcMethod method, GrpcStatusCode code, TimeSpan took, GrpcCallContext? context)
+    /// <summary>Looks at a call that has just ended; a few comparisons for one that was fast.</summary>
+    public void Note(GrpcCall call, GrpcStatusCode code, string message, TimeSpan took)
     {
-        if ((took < read && took < unary) || method.Kind != GrpcMethodKind.Unary)
+        bool every = _log.IsEnabled(LogEventLevel.Debug);
+        if ((took < read && took < unary && !every) || call.Method.Kind != GrpcMethodKind.Unary)
             return;
-        if (took >= read && context is not null)
-            NoteRead(code, took, context);
-        if (took >= unary)
-            NoteAny(method, took, context);
+        var context = call.State as GrpcCallContext;
+        if (took >= read && context?.Request is { } request)
+        {
+            NoteRead(call, code, message, took, context);
+            RequestTrace.Write(_log, request, call.Answer, context, took, read);
+        }
+        if (took >= unary || every)
+            NoteAny(call, took, context);
     }
 
     private static string? ContentOf(IMessage? request) => request switch
@@ -41,50 +50,50 @@ internal sealed class SlowCalls(TimeSpan read, TimeSpan unary, Counter slowReads
         _ => null,
     };
 
-    private void NoteRead(GrpcStatusCode code, TimeSpan took, GrpcCallContext context)
+    private void NoteRead(GrpcCall call, GrpcStatusCode code, string message, TimeSpan took, GrpcCallContext context)
     {
-        (string? kind, string name) = context.Request switch
+        string? kind = context.Request switch
         {
-            RangeRequest => ("read-only range ", "range"),
-            TxnRequest when context.ReadConfirmedAt != 0 => ("read-only txn ", "transaction"),
-            _ => ((string?)null, ""),
+            RangeRequest => "read-only range ",
+            TxnRequest txn when RequestChecks.IsReadOnly(txn) => "read-only txn ",
+            _ => null,
         };
         if (kind is null)
             return;
         slowReads.Add();
-        string content = ContentOf(context.Request)!;
-        ILogger line = _log.With(("took", took), ("expected-duration", read), ("prefix", kind), ("request", content));
-        if (code != GrpcStatusCode.OK)
-            line = line.ForContext("error", code.ToString());
-        line.Warning("apply request took too long");
-        Trace(name, content, took, context);
-    }
-
-    private void Trace(string name, string content, TimeSpan took, GrpcCallContext context)
-    {
-        DateTimeOffset end = DateTimeOffset.UtcNow;
-        string id = $"trace[{Random.Shared.Next()}]";
-        var steps = new List<string>();
-        TimeSpan rest = took;
-        if (context.ReadConfirmedAt != 0)
-        {
-            rest = Stopwatch.GetElapsedTime(context.ReadConfirmedAt);
-            steps.Add($"{id} 'agreement among raft nodes before linearized reading'  (duration: {GoDuration(took - rest)})");
-        }
-        steps.Add($"{id} 'range keys from in-memory index tree'  (duration: {GoDuration(rest)})");
-        _log.With(
-            ("detail", $"{{{content}; }}"), ("duration", took), ("start", (end - took).ToString("O")), ("end", end.ToString("O")),
-            ("steps", steps.ToArray()), ("step_count", steps.Count)).Information("{Trace:l} {Name:l}", id, name);
-    }
-
-    private void NoteAny(GrpcMethod method, TimeSpan took, GrpcCallContext? context)
-    {
         ILogger line = _log.With(
-            ("start time", (DateTimeOffset.UtcNow - took).ToString("O")), ("time spent", took), ("remote", context?.Remote ?? ""), ("response type", method.Path));
-        if (context?.Request is { } request)
-            line = line.With(("request size", request.CalculateSize()), ("request content", ContentOf(request) ?? ""));
-        line.Warning("request stats");
+            ("took", took), ("expected-duration", read), ("prefix", kind), ("request", ContentOf(context.Request)), ("response", ResponseOf(call)));
+        if (code != GrpcStatusCode.OK)
+            line = line.ForContext("error", message);
+        line.Warning("apply request took too long");
     }
 
-    private static string GoDuration(TimeSpan duration) => Configuration.GoValue.FormatDuration(duration);
+    private static string ResponseOf(GrpcCall call) => call.Answer switch
+    {
+        RangeResponse range => $"range_response_count:{range.Kvs.Count} size:{call.AnswerBytes}",
+        TxnResponse txn => $"responses:<{string.Join(' ', txn.Responses.Select(static part => $"range_response_count:{part.ResponseRange?.Kvs.Count ?? 0}"))}> size:{call.AnswerBytes}",
+        // An answer that was sent in pieces, or none.
+        _ => call.AnswerBytes > 0 ? $"size:{call.AnswerBytes}" : "",
+    };
+
+    private void NoteAny(GrpcCall call, TimeSpan took, GrpcCallContext? context)
+    {
+        (long requestCount, long requestSize, long responseCount, long responseSize) = (context?.Request, call.Answer) switch
+        {
+            (RangeRequest range, var answer) => (0, range.CalculateSize(), (answer as RangeResponse)?.Count ?? 0, call.AnswerBytes),
+            (PutRequest put, _) => (1, put.CalculateSize(), 0, call.AnswerBytes),
+            (DeleteRangeRequest delete, var answer) => (0, delete.CalculateSize(), (answer as DeleteRangeResponse)?.Deleted ?? 0, call.AnswerBytes),
+            (TxnRequest txn, TxnResponse answer) => Sizes(answer.Succeeded ? txn.Success : txn.Failure, call.AnswerBytes),
+            _ => (-1L, -1L, -1L, -1L),
+        };
+        _log.With(
+            ("start time", ZapFormatter.Timestamp(DateTimeOffset.UtcNow - took)), ("time spent", took), ("remote", context?.Remote ?? ""),
+            ("response type", call.Method.Path), ("request count", requestCount), ("request size", requestSize), ("response count", responseCount),
+            ("response size", responseSize), ("request content", ContentOf(context?.Request) ?? ""))
+            .Write(took >= unary ? LogEventLevel.Warning : LogEventLevel.Debug, "request stats");
+    }
+
+    /// <summary>Of a transaction the branch counts that was taken.</summary>
+    private static (long, long, long, long) Sizes(RepeatedField<RequestOp> branch, int responseSize) =>
+        (branch.Count, branch.Sum(static part => (long)part.CalculateSize()), 0, responseSize);
 }

@@ -90,12 +90,12 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, or what proposals throw.</exception>
     public ValueTask<IMessage> ProposeAsync(IProposer proposer, InternalRaftRequest request, CallContext call, CancellationToken cancellation)
     {
-        return IsOn ? StampedAsync() : proposer.ProposeAsync(request, cancellation);
+        return IsOn ? StampedAsync() : proposer.ProposeAsync(request, call, cancellation);
 
         async ValueTask<IMessage> StampedAsync()
         {
             await StampAsync(call, request).ConfigureAwait(false);
-            return await proposer.ProposeAsync(request, cancellation).ConfigureAwait(false);
+            return await proposer.ProposeAsync(request, call, cancellation).ConfigureAwait(false);
         }
     }
 

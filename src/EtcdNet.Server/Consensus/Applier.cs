@@ -211,8 +211,10 @@ internal sealed class Applier
         TimeSpan took = _time.GetElapsedTime(started);
         _requestTime += took;
         Observer?.Applied(request, result, took);
-        if (pending is not null)
-            _settled.Add(new Settled(pending, result));
+        if (pending is null)
+            return;
+        pending.Times?.Applied(started, took);
+        _settled.Add(new Settled(pending, result));
     }
 
     private void ApplyConfChange(in Entry entry)

@@ -14,6 +14,18 @@ public interface IProposer
     /// After a time-out or cancellation the request may still take effect (surface rule 53).
     /// </exception>
     ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation);
+
+    /// <summary>The same, and tells <paramref name="times"/> when and for how long the request was applied, before the answer is there.</summary>
+    ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, IApplyTimes times, CancellationToken cancellation) => ProposeAsync(request, cancellation);
+}
+
+/// <summary>Wants to know where the time of a write went.</summary>
+public interface IApplyTimes
+{
+    /// <summary>On the applier's thread; must only take notes.</summary>
+    /// <param name="startedAt">When it began, in <see cref="System.Diagnostics.Stopwatch"/> ticks.</param>
+    /// <param name="took">How long it took.</param>
+    void Applied(long startedAt, TimeSpan took);
 }
 
 /// <summary>Makes a read linearizable (Raft thesis §6.4).</summary>

@@ -29,6 +29,9 @@ internal sealed class PendingProposal : IValueTaskSource<IMessage>
     /// <summary>The bytes that were proposed; with the id they prove that an entry is this proposal.</summary>
     public ReadOnlyMemory<byte> Data { get; private set; }
 
+    /// <summary>Who wants to know when the request was applied, or null.</summary>
+    public IApplyTimes? Times { get; set; }
+
     /// <summary>When the wait ends with a time-out, in ticks of the time provider.</summary>
     public long Deadline { get; private set; }
 
@@ -55,6 +58,7 @@ internal sealed class PendingProposal : IValueTaskSource<IMessage>
         finally
         {
             Request = null;
+            Times = null;
             Data = default;
             _core.Reset();
             _owner.Return(this);

@@ -26,7 +26,7 @@ internal sealed class PendingProposals
 
     /// <summary>Registers a wait.</summary>
     /// <exception cref="EtcdException">The member is stopping.</exception>
-    public PendingProposal Add(ulong id, InternalRaftRequest? request, ReadOnlyMemory<byte> data, long deadline)
+    public PendingProposal Add(ulong id, InternalRaftRequest? request, ReadOnlyMemory<byte> data, long deadline, IApplyTimes? times = null)
     {
         lock (_gate)
         {
@@ -35,6 +35,7 @@ internal sealed class PendingProposals
             if (!_pool.TryPop(out PendingProposal? pending))
                 pending = new PendingProposal(this);
             pending.Prepare(id, request, data, deadline);
+            pending.Times = times;
             _byId.Add(id, pending);
             return pending;
         }

@@ -15,6 +15,13 @@ public sealed record ProposerLimits
     /// <summary>How far applying may lag behind committing before writes are refused.</summary>
     public ulong CommittedNotAppliedMax { get; init; } = 5000;
 
+    /// <summary>Ends of leases are refused only when applying lags twice as far behind (gate PriorityRequest): they make the store smaller.</summary>
+    public bool PriorityRequests { get; init; }
+
+    /// <summary>How far applying may lag behind for this request to be taken.</summary>
+    public ulong LagMax(InternalRaftRequest request) =>
+        PriorityRequests && request.LeaseRevoke is not null ? 2 * CommittedNotAppliedMax : CommittedNotAppliedMax;
+
     /// <summary>How long a proposal waits: 5 s plus two election timeouts.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(7);
 }
@@ -43,9 +50,15 @@ internal sealed class Proposer : IProposer
     }
 
     /// <inheritdoc/>
-    public ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation)
+    public ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation) => ProposeCoreAsync(request, null, cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, IApplyTimes times, CancellationToken cancellation) =>
+        ProposeCoreAsync(request, times, cancellation);
+
+    private ValueTask<IMessage> ProposeCoreAsync(InternalRaftRequest request, IApplyTimes? times, CancellationToken cancellation)
     {
-        if (_state.CommitIndex > _state.AppliedIndex + _limits.CommittedNotAppliedMax)
+        if (_state.CommitIndex > _state.AppliedIndex + _limits.LagMax(request))
             throw EtcdError.RequestTooManyRequests.ToException();
         ulong id = _ids.Next();
         request.Header ??= new RequestHeader();
@@ -56,7 +69,7 @@ internal sealed class Proposer : IProposer
         byte[] data = new byte[size];
         request.WriteTo(data.AsSpan());
 
-        PendingProposal pending = _pending.Add(id, request, data, _time.GetTimestamp() + _timeoutTicks);
+        PendingProposal pending = _pending.Add(id, request, data, _time.GetTimestamp() + _timeoutTicks, times);
         ValueTask<IMessage> outcome = pending.Task;
         if (!_loop.Propose(id, data))
             _pending.Remove(id)?.Fail(EtcdError.Stopped.ToException());

@@ -21,6 +21,10 @@ internal sealed class ClusterVersionMonitor(
 
     private readonly ILogger _log = log.ForContext<ClusterVersionMonitor>();
     private readonly SemaphoreSlim _wake = new(0, 1);
+    private long? _downgradeLookedAt;
+
+    /// <summary>Time between looks whether a downgrade is done (<c>--downgrade-check-time</c>); zero: it is never done by itself.</summary>
+    public TimeSpan DowngradeInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Looks now instead of with the next interval. Any thread.</summary>
     public void Wake()
@@ -51,6 +55,9 @@ internal sealed class ClusterVersionMonitor(
         }
     }
 
+    private TimeSpan Pause() =>
+        members.DowngradeTarget is not null && DowngradeInterval > TimeSpan.Zero && DowngradeInterval < Interval ? DowngradeInterval : Interval;
+
     /// <summary>One look, on the leader.</summary>
     public async Task DecideAsync(CancellationToken cancellation)
     {
@@ -73,10 +80,14 @@ internal sealed class ClusterVersionMonitor(
     {
         if (agreed is not null && agreed > target)
             await ProposeAsync(agreed, target, cancellation).ConfigureAwait(false);
+        if (DowngradeInterval <= TimeSpan.Zero || (_downgradeLookedAt is { } before && time.GetElapsedTime(before) < DowngradeInterval))
+            return;
+        _downgradeLookedAt = time.GetTimestamp();
         Version?[] releases = await ReleasesAsync(cancellation).ConfigureAwait(false);
         if (!releases.All(release => release == target))
             return;
         await TryProposeAsync(new InternalRaftRequest { DowngradeInfoSet = new DowngradeInfoSetRequest() }, cancellation).ConfigureAwait(false);
+        _downgradeLookedAt = null;
         _log.Information("the cluster has been downgraded to {Target:l}", $"{target}.0");
     }
 
@@ -127,7 +138,7 @@ internal sealed class ClusterVersionMonitor(
 
     private async Task WaitAsync(CancellationToken cancellation)
     {
-        using var timer = new CancellationTokenSource(Interval, time);
+        using var timer = new CancellationTokenSource(Pause(), time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timer.Token);
         try
         {

@@ -33,7 +33,7 @@ internal sealed class ApplyMetrics(ServerMetrics metrics, TimeSpan slow, ILogger
     {
         Interlocked.Increment(ref _slowTotal);
         ILogger line = _log.ForContext("took", took).ForContext("expected-duration", slow).ForContext("prefix", "")
-            .ForContext("request", RequestText.Of(request)).ForContext("response", $"size:{result.Response?.CalculateSize() ?? 0}");
+            .ForContext("request", RequestText.Of(request)).ForContext("response", result.Response is { } response ? $"size:{response.CalculateSize()}" : "");
         if (result.Error is { } error)
             line = line.ForContext("error", error.Message);
         line.Warning("apply request took too long");

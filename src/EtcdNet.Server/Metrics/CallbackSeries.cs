@@ -4,4 +4,6 @@ namespace EtcdNet.Server.Metrics;
 internal sealed class CallbackSeries(byte[] series, Func<double> read) : MetricSeries
 {
     internal override void Write(ExpositionWriter writer) => writer.Sample(series, read());
+
+    internal override MetricReading Read(string[] labelValues) => new(labelValues, read(), [], []);
 }

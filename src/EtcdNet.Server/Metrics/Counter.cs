@@ -45,4 +45,6 @@ public sealed class Counter : MetricSeries
     }
 
     internal override void Write(ExpositionWriter writer) => writer.Sample(series, Value);
+
+    internal override MetricReading Read(string[] labelValues) => new(labelValues, Value, [], []);
 }

@@ -31,4 +31,6 @@ public sealed class Gauge : MetricSeries
     }
 
     internal override void Write(ExpositionWriter writer) => writer.Sample(series, Value);
+
+    internal override MetricReading Read(string[] labelValues) => new(labelValues, Value, [], []);
 }

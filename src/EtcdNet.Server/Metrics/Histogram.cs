@@ -70,4 +70,11 @@ public sealed class Histogram : MetricSeries
         writer.Sample(sumSeries, Sum);
         writer.SampleWhole(countSeries, count);
     }
+
+    internal override MetricReading Read(string[] labelValues)
+    {
+        var counts = new long[buckets.Length];
+        for (var i = 0; i < counts.Length; i++) counts[i] = Volatile.Read(ref buckets[i]);
+        return new MetricReading(labelValues, Sum, bounds, counts);
+    }
 }

@@ -9,7 +9,7 @@ public sealed class InfoGauge : MetricFamily
     private Func<string>? read;
 
     internal InfoGauge(string name, string help, string label)
-        : base(name, help, "gauge") => this.label = label;
+        : base(name, help, "gauge", [label]) => this.label = label;
 
     /// <summary>The fact; setting it replaces the former one.</summary>
     public string Value
@@ -33,6 +33,8 @@ public sealed class InfoGauge : MetricFamily
             return current is { } gauge ? [gauge] : [];
         }
     }
+
+    private protected override IEnumerable<(string[] LabelValues, MetricSeries Series)> SortedWithLabels => Sorted.Select(series => (new[] { Value }, series));
 
     /// <summary>Reads the fact at each scrape; while it is empty there is none.</summary>
     internal void Bind(Func<string> source) => read = source;

@@ -8,9 +8,12 @@ public abstract class MetricFamily
 {
     private readonly byte[] header;
 
-    private protected MetricFamily(string name, string help, string type)
+    private protected MetricFamily(string name, string help, string type, string[] labels)
     {
         Name = name;
+        Help = help;
+        Type = type;
+        Labels = labels;
         var escaped = help.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
         header = Encoding.UTF8.GetBytes($"# HELP {name} {escaped}\n# TYPE {name} {type}\n");
     }
@@ -18,7 +21,21 @@ public abstract class MetricFamily
     /// <summary>Name of the metric.</summary>
     public string Name { get; }
 
+    /// <summary>What it counts, in a sentence.</summary>
+    public string Help { get; }
+
+    /// <summary>counter, gauge or histogram.</summary>
+    public string Type { get; }
+
+    /// <summary>Names of the labels, in alphabetical order.</summary>
+    public IReadOnlyList<string> Labels { get; }
+
+    private protected abstract IEnumerable<(string[] LabelValues, MetricSeries Series)> SortedWithLabels { get; }
+
     private protected abstract IEnumerable<MetricSeries> Sorted { get; }
+
+    /// <summary>The present state of every series. Any thread; nothing is locked.</summary>
+    public IEnumerable<MetricReading> Read() => SortedWithLabels.Select(static pair => pair.Series.Read(pair.LabelValues));
 
     internal void Write(ExpositionWriter writer)
     {
@@ -50,7 +67,7 @@ public sealed class MetricFamily<T> : MetricFamily
     private (Key Key, T Child)[] sorted = [];
 
     internal MetricFamily(string name, string help, string type, string[] labels, Func<string[], T> create)
-        : base(name, help, type)
+        : base(name, help, type, labels)
     {
         if (labels.Length > 4) throw new ArgumentException($"{name} has more than four labels");
         if (!labels.SequenceEqual(labels.Order(StringComparer.Ordinal)))
@@ -59,21 +76,10 @@ public sealed class MetricFamily<T> : MetricFamily
         this.create = create;
     }
 
-    private protected override IEnumerable<MetricSeries> Sorted
-    {
-        get
-        {
-            // Series are never removed, so the number tells whether the sorted copy is up to date.
-            var copy = sorted;
-            if (copy.Length != children.Count)
-            {
-                copy = children.Select(pair => (pair.Key, pair.Value)).ToArray();
-                Array.Sort(copy, (a, b) => a.Key.CompareTo(b.Key));
-                sorted = copy;
-            }
-            return copy.Select(pair => pair.Child);
-        }
-    }
+    private protected override IEnumerable<MetricSeries> Sorted => SortedChildren().Select(static pair => (MetricSeries)pair.Child);
+
+    private protected override IEnumerable<(string[] LabelValues, MetricSeries Series)> SortedWithLabels =>
+        SortedChildren().Select(pair => (pair.Key.Take(labels.Length), (MetricSeries)pair.Child));
 
     /// <summary>The series of these label values, which stand in the (alphabetical) order of the label names.</summary>
     /// <exception cref="InvalidOperationException">There are <see cref="SeriesMax"/> series already.</exception>
@@ -90,6 +96,16 @@ public sealed class MetricFamily<T> : MetricFamily
 
     /// <summary>Number of series.</summary>
     public int Count => children.Count;
+
+    private (Key Key, T Child)[] SortedChildren()
+    {
+        // Series are never removed, so the number tells whether the sorted copy is up to date.
+        var copy = sorted;
+        if (copy.Length == children.Count) return copy;
+        copy = children.Select(pair => (pair.Key, pair.Value)).ToArray();
+        Array.Sort(copy, (a, b) => a.Key.CompareTo(b.Key));
+        return sorted = copy;
+    }
 
     private readonly record struct Key(string A, string B, string C, string D) : IComparable<Key>
     {

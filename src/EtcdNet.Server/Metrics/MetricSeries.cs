@@ -5,4 +5,7 @@ public abstract class MetricSeries
 {
     /// <summary>Writes the present state.</summary>
     internal abstract void Write(ExpositionWriter writer);
+
+    /// <summary>The present state.</summary>
+    internal abstract MetricReading Read(string[] labelValues);
 }

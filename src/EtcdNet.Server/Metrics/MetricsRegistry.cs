@@ -57,6 +57,9 @@ public sealed class MetricsRegistry
         foreach (var family in Sorted()) family.Write(writer);
     }
 
+    /// <summary>Every metric, sorted by name, for those who send them elsewhere.</summary>
+    public IReadOnlyList<MetricFamily> Families => Sorted();
+
     private MetricFamily[] Sorted() =>
         sorted ??= families.Values.OrderBy(family => family.Name, StringComparer.Ordinal).ToArray();
 

@@ -104,17 +104,35 @@ public static class RequestText
     /// <summary>A transaction; the operations inside of it up to a number.</summary>
     public static string Of(TxnRequest request)
     {
-        var text = new StringBuilder();
-        foreach (Compare compare in request.Compare.Take(PartsMax))
-            text.Append($"compare:<target:{compare.Target.ToString().ToUpperInvariant()} key:{Quote(compare.Key)} > ");
-        foreach (RequestOp operation in request.Success.Take(PartsMax))
-            text.Append($"success:<{Of(operation)}> ");
-        foreach (RequestOp operation in request.Failure.Take(PartsMax))
-            text.Append($"failure:<{Of(operation)}> ");
+        var text = new StringBuilder("compare:<");
+        text.AppendJoin(' ', request.Compare.Take(PartsMax).Select(Of));
+        text.Append("> success:<");
+        text.AppendJoin(' ', request.Success.Take(PartsMax).Select(Of));
+        text.Append("> failure:<");
+        text.AppendJoin(' ', request.Failure.Take(PartsMax).Select(Of));
+        text.Append('>');
         int more = Math.Max(0, request.Compare.Count - PartsMax) + Math.Max(0, request.Success.Count - PartsMax) + Math.Max(0, request.Failure.Count - PartsMax);
-        if (more > 0)
-            text.Append($"and {more} more ");
-        return text.ToString().TrimEnd();
+        return (more > 0 ? text.Append($" and {more} more") : text).ToString();
+    }
+
+    private static string Of(Compare compare)
+    {
+        var text = new StringBuilder();
+        if (compare.Result != Compare.Types.CompareResult.Equal)
+            text.Append($"result:{compare.Result.ToString().ToUpperInvariant()} ");
+        if (compare.Target != Compare.Types.CompareTarget.Version)
+            text.Append($"target:{compare.Target.ToString().ToUpperInvariant()} ");
+        text.Append($"key:{Quote(compare.Key)}");
+        text.Append(compare.TargetUnionCase switch
+        {
+            Compare.TargetUnionOneofCase.Version => $" version:{compare.Version}",
+            Compare.TargetUnionOneofCase.CreateRevision => $" create_revision:{compare.CreateRevision}",
+            Compare.TargetUnionOneofCase.ModRevision => $" mod_revision:{compare.ModRevision}",
+            Compare.TargetUnionOneofCase.Lease => $" lease:{compare.Lease}",
+            Compare.TargetUnionOneofCase.Value => $" value_size:{compare.Value.Length}",
+            _ => "",
+        });
+        return text.Append(' ').ToString();
     }
 
     private static string Of(RequestOp operation) => operation switch
@@ -131,6 +149,9 @@ public static class RequestText
         if (value != 0)
             text.Append(CultureInfo.InvariantCulture, $" {name}:{value}");
     }
+
+    /// <summary>A key: readable characters as they are, other bytes in octal; cut when it is long.</summary>
+    public static string Key(ByteString key) => Quote(key)[1..^1];
 
     private static string Quote(ByteString bytes)
     {

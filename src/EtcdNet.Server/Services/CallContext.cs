@@ -1,10 +1,12 @@
+using EtcdNet.Server.Consensus;
+
 namespace EtcdNet.Server.Services;
 
 /// <summary>
 /// What a service knows of the call it answers, whatever carried it (gRPC, JSON gateway, a test). A transport may
 /// override the members to find out only when asked.
 /// </summary>
-public class CallContext
+public class CallContext : IApplyTimes
 {
     /// <summary>Cancelled when the client leaves, its deadline passes, or the server stops.</summary>
     public virtual CancellationToken Cancellation { get; init; }
@@ -23,6 +25,15 @@ public class CallContext
 
     /// <summary>Notes <see cref="ReadConfirmedAt"/>, for the log of slow requests.</summary>
     public void ReadConfirmed() => ReadConfirmedAt = System.Diagnostics.Stopwatch.GetTimestamp();
+
+    /// <summary>When a write began to be applied, in <see cref="System.Diagnostics.Stopwatch"/> ticks; 0 before, and for calls that write nothing.</summary>
+    public long ApplyStartedAt { get; private set; }
+
+    /// <summary>How long that took.</summary>
+    public TimeSpan ApplyTook { get; private set; }
+
+    /// <inheritdoc/>
+    public void Applied(long startedAt, TimeSpan took) => (ApplyStartedAt, ApplyTook) = (startedAt, took);
 
     /// <summary>Address of the client, for log lines.</summary>
     public virtual string Remote { get; init; } = "";

@@ -23,11 +23,13 @@ public sealed class MaintenanceService
     private readonly Func<Action, bool> _runOnApplier;
     private readonly Leadership _leadership;
     private readonly Func<Task> _defragment;
+    private readonly HealthService _health;
     private readonly DowngradeJob _downgrade;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        AuthGuard guard, HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership)
+        AuthGuard guard, HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership,
+        HealthService health)
     {
         _leadership = leadership;
         _machine = machine;
@@ -40,6 +42,7 @@ public sealed class MaintenanceService
         _quota = quota;
         _runOnApplier = runOnApplier;
         _defragment = defragment;
+        _health = health;
         _downgrade = new DowngradeJob(machine.Members, proposer, reads);
     }
 
@@ -121,11 +124,25 @@ public sealed class MaintenanceService
     {
         await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         var started = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_runOnApplier(() => started.SetResult(_defragment())))
+        if (!_runOnApplier(() => started.SetResult(HealthyWhenDoneAsync(_defragment()))))
             throw EtcdError.Stopped.ToException();
         Task done = await started.Task.WaitAsync(call.Cancellation).ConfigureAwait(false);
         await done.WaitAsync(call.Cancellation).ConfigureAwait(false);
         return new DefragmentResponse();
+    }
+
+    /// <summary>It goes on when the client that wanted it has left.</summary>
+    private async Task HealthyWhenDoneAsync(Task defragmentation)
+    {
+        _health.DefragmentationBegins();
+        try
+        {
+            await defragmentation.ConfigureAwait(false);
+        }
+        finally
+        {
+            _health.DefragmentationEnds();
+        }
     }
 
     /// <summary>Asks whether members of the release before may join, allows it, or takes that back.</summary>

@@ -12,6 +12,7 @@ namespace EtcdNet.Server.Services;
 /// <param name="Auth">etcdserverpb.Auth.</param>
 /// <param name="Lock">v3lockpb.Lock.</param>
 /// <param name="Election">v3electionpb.Election.</param>
+/// <param name="Health">grpc.health.v1.Health.</param>
 public sealed record MemberServices(
     KvService Kv, WatchService Watch, LeaseService Lease, ClusterService Cluster, MaintenanceService Maintenance, AuthService Auth,
-    LockService Lock, ElectionService Election);
+    LockService Lock, ElectionService Election, HealthService Health);

@@ -71,7 +71,13 @@ public sealed class ObservingTests
         Assert.Contains(applied, line => line.GetProperty("prefix").GetString() == "read-only range "
             && line.GetProperty("request").GetString() == "key:\"slow\\012key\"");
         Assert.Contains(Lines(server, "request stats"), line => line.GetProperty("response type").GetString() == "/etcdserverpb.KV/Put");
-        Assert.Contains(Lines(server, "trace["), line => line.GetProperty("steps").EnumerateArray().Last().GetString()!.Contains("'range keys from in-memory index tree'", StringComparison.Ordinal));
+        var put = Assert.Single(Lines(server, "trace["), line => line.GetProperty("msg").GetString()!.EndsWith(" put", StringComparison.Ordinal));
+        Assert.Equal("{key:slow\\012key; req_size:24; response_revision:2; }", put.GetProperty("detail").GetString());
+        Assert.Equal(put.GetProperty("step_count").GetInt32(), put.GetProperty("steps").GetArrayLength());
+        Assert.Matches(@"^trace\[\d+\] 'process raft request'  \(duration: [\d.]+(µs|ms)\)$", put.GetProperty("steps")[0].GetString());
+        Assert.Matches(@"^trace\[\d+\] 'apply the request to the store'  \(duration: ", put.GetProperty("steps")[1].GetString());
+        Assert.Contains(Lines(server, "trace["), line => line.GetProperty("detail").GetString() == "{range_begin:slow\\012key; range_end:; response_count:1; response_revision:2; }"
+            && line.GetProperty("steps").EnumerateArray().Last().GetString()!.Contains("'range keys from in-memory index tree'", StringComparison.Ordinal));
         Assert.DoesNotContain("confidential", server.Log, StringComparison.Ordinal);
         using var http = new HttpClient { BaseAddress = server.ClientUrl };
         Assert.DoesNotContain("\netcd_server_slow_apply_total 0\n", await http.GetStringAsync("/metrics"), StringComparison.Ordinal);
@@ -90,8 +96,40 @@ public sealed class ObservingTests
         Assert.True(vars.GetProperty("memstats").GetProperty("HeapAlloc").GetInt64() > 0);
         Assert.Equal("StateLeader", vars.GetProperty("raft.status").GetProperty("raftState").GetString());
         Assert.Equal(vars.GetProperty("raft.status").GetProperty("id").GetString(), vars.GetProperty("raft.status").GetProperty("lead").GetString());
-        using var log = await http.PutAsync("/config/local/log", new StringContent("{\"Level\":\"DEBUG\"}"));
-        Assert.Equal(HttpStatusCode.NotFound, log.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_level_of_the_log_can_be_changed_while_the_server_runs()
+    {
+        // However slow this machine is, nothing is slow here.
+        await using var server = await ServerProcess.StartAsync(ServerTarget.EtcdNet, null, "--warning-apply-duration", "1h", "--warning-unary-request-duration", "1h");
+        using var client = new EtcdClient(server.ClientUrl);
+        using var http = new HttpClient { BaseAddress = server.ClientUrl };
+        await client.PutAsync("before", "1");
+        Assert.Equal(HttpStatusCode.NoContent, await SetLevelAsync(http, "{\"Level\":\"DEBUG\"}"));
+        await client.PutAsync("during", "1");
+        await Deadline.UntilAsync(() => Task.FromResult(Lines(server, "request stats").Length == 1), _limit);
+        var stats = Assert.Single(Lines(server, "request stats"));
+        Assert.Equal("debug", stats.GetProperty("level").GetString());
+        Assert.Equal("key:\"during\" value_size:1", stats.GetProperty("request content").GetString());
+        Assert.Equal(1, stats.GetProperty("request count").GetInt32());
+        Assert.Equal(HttpStatusCode.NoContent, await SetLevelAsync(http, "{\"Level\":\"WARNING\"}"));
+        await client.PutAsync("after", "1");
+        Assert.Single(Lines(server, "request stats"));
+
+        using var noJson = await http.PutAsync("/config/local/log", new StringContent("DEBUG"));
+        Assert.Equal("{\"message\":\"Invalid json body\"}", await noJson.Content.ReadAsStringAsync());
+        using var noLevel = await http.PutAsync("/config/local/log", new StringContent("{\"Level\":\"LOUD\"}"));
+        Assert.Equal(HttpStatusCode.BadRequest, noLevel.StatusCode);
+        Assert.Equal("{\"message\":\"Invalid log level LOUD\"}", await noLevel.Content.ReadAsStringAsync());
+        using var get = await http.GetAsync("/config/local/log");
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, get.StatusCode);
+    }
+
+    private static async Task<HttpStatusCode> SetLevelAsync(HttpClient http, string body)
+    {
+        using var answer = await http.PutAsync("/config/local/log", new StringContent(body));
+        return answer.StatusCode;
     }
 
     [Fact]

@@ -105,15 +105,15 @@ public sealed class StartupTests
         if (!ServerTarget.UnderTest.IsEtcdNet)
         {
             // A real etcd has no such flags; it only refuses a bad value of this one.
-            var bad = await RunAsync("--enable-pprof=perhaps");
+            var bad = await RunAsync("--experimental-memory-mlock=perhaps");
             Assert.Equal(2, bad.ExitCode);
             return;
         }
 
         using var directory = new TempDirectory();
-        var result = await RunAsync("--enable-pprof", "--data-dir", directory.At("data"));
+        var result = await RunAsync("--experimental-memory-mlock", "--data-dir", directory.At("data"));
         Assert.NotEqual(0, result.ExitCode);
-        Assert.Contains("enable-pprof", result.Output + result.Error, StringComparison.Ordinal);
+        Assert.Contains("--memory-mlock", result.Output + result.Error, StringComparison.Ordinal);
     }
 
     private static Task<CommandResult> RunAsync(params string[] arguments) =>

@@ -1,4 +1,5 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Protocol.Membershippb;
 using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Membership;
 using EtcdNet.StateMachine.Cluster;
@@ -40,6 +41,38 @@ public sealed class ClusterVersionTests
         Assert.Equal(proposed is null ? [] : [proposed], proposer.Versions);
     }
 
+    [Fact]
+    public async Task A_downgrade_is_over_when_all_run_its_target_unless_nobody_is_to_look()
+    {
+        var (monitor, proposer) = Monitor("3.6.0", "3.6.14 3.6.1", downgrade: "3.6.0");
+        using (monitor)
+        {
+            await monitor.DecideAsync(CancellationToken.None);
+            Assert.False(Assert.Single(proposer.Downgrades).Enabled);
+        }
+
+        (monitor, proposer) = Monitor("3.6.0", "3.6.14 3.6.1", downgrade: "3.6.0", TimeSpan.Zero);
+        using (monitor)
+            await monitor.DecideAsync(CancellationToken.None);
+        Assert.Empty(proposer.Downgrades);
+    }
+
+    [Fact]
+    public async Task Whether_a_downgrade_is_over_is_asked_no_more_often_than_wanted()
+    {
+        var (monitor, proposer) = Monitor("3.6.0", "3.6.14 3.5.30", downgrade: "3.6.0", TimeSpan.FromSeconds(30));
+        using (monitor)
+        {
+            await monitor.DecideAsync(CancellationToken.None);
+            _connections.Versions[3] = "3.6.14";
+            await monitor.DecideAsync(CancellationToken.None);
+            Assert.Empty(proposer.Downgrades);
+            _time.Advance(TimeSpan.FromSeconds(30));
+            await monitor.DecideAsync(CancellationToken.None);
+            Assert.Single(proposer.Downgrades);
+        }
+    }
+
     [Theory]
     [InlineData("3.7.0", true)]
     [InlineData("4.0.0", true)]
@@ -62,30 +95,37 @@ public sealed class ClusterVersionTests
         }
     }
 
-    private static (ClusterVersionMonitor Monitor, RecordingProposer Proposer) Monitor(string agreed, string releases, string? downgrade = null)
+    private readonly FakeConnections _connections = new();
+    private readonly ManualTimeProvider _time = new();
+
+    private (ClusterVersionMonitor Monitor, RecordingProposer Proposer) Monitor(string agreed, string releases, string? downgrade = null, TimeSpan? check = null)
     {
-        var connections = new FakeConnections();
         string[] all = releases.Split(' ');
         for (int i = 0; i < all.Length; i++)
         {
             if (all[i] != "?")
-                connections.Versions[(ulong)i + 2] = all[i];
+                _connections.Versions[(ulong)i + 2] = all[i];
         }
         var members = new MemberStore();
         members.Restore(Enumerable.Range(1, all.Length + 1).Select(static id => new StateMachine.Cluster.Member { Id = (ulong)id }), []);
         members.SetClusterVersion(agreed);
         members.SetDowngrade(downgrade);
         var proposer = new RecordingProposer();
-        return (new ClusterVersionMonitor(members, new FakeConsensus(), proposer, () => connections, new ManualTimeProvider(), Logger.None), proposer);
+        return (new ClusterVersionMonitor(members, new FakeConsensus(), proposer, () => _connections, _time, Logger.None) { DowngradeInterval = check ?? TimeSpan.FromSeconds(5) }, proposer);
     }
 
     private sealed class RecordingProposer : IProposer
     {
         public List<string> Versions { get; } = [];
 
+        public List<DowngradeInfoSetRequest> Downgrades { get; } = [];
+
         public ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation)
         {
-            Versions.Add(request.ClusterVersionSet.Ver);
+            if (request.DowngradeInfoSet is { } downgrade)
+                Downgrades.Add(downgrade);
+            else
+                Versions.Add(request.ClusterVersionSet.Ver);
             return new(request);
         }
     }
