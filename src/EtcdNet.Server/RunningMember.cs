@@ -77,6 +77,7 @@ public sealed class RunningMember : IAsyncDisposable
         _corruption = new CorruptionCheck(storage.Machine, _ownHash, storage.MemberId, _core.Reads, _core.State, _core.Proposer, () => _core.Connections, time, log);
         Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine, _ownHash);
         _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
+        Snapshots = new DatabaseSnapshots(storage.Machine, _core.Applier.Run, time, log);
         Services = MakeServices();
         _core.LeaderChanged = OnLeaderChanged;
         _core.NewTermApplied = OnNewTermApplied;
@@ -141,6 +142,8 @@ public sealed class RunningMember : IAsyncDisposable
     internal QuotaGuard Quota { get; }
 
     internal WatchHub WatchHub { get; }
+
+    internal DatabaseSnapshots Snapshots { get; }
 
     internal Housekeeping Housekeeping => (Housekeeping)_core.Housekeeping;
 
@@ -261,7 +264,7 @@ public sealed class RunningMember : IAsyncDisposable
             lease,
             new ClusterService(machine.Members, _core.Reads, Headers, _changes),
             new MaintenanceService(
-                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership),
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership, Snapshots),
             new LockService(kv, Headers, line),
             new ElectionService(Headers, line));
     }

@@ -22,10 +22,11 @@ public sealed class MaintenanceService
     private readonly Leadership _leadership;
     private readonly Func<Task> _defragment;
     private readonly DowngradeJob _downgrade;
+    private readonly DatabaseSnapshots _snapshots;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
-        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership)
+        HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership, DatabaseSnapshots snapshots)
     {
         _leadership = leadership;
         _machine = machine;
@@ -37,6 +38,7 @@ public sealed class MaintenanceService
         _quota = quota;
         _runOnApplier = runOnApplier;
         _defragment = defragment;
+        _snapshots = snapshots;
         _downgrade = new DowngradeJob(machine.Members, proposer, reads);
     }
 
@@ -116,6 +118,13 @@ public sealed class MaintenanceService
         await done.WaitAsync(call.Cancellation).ConfigureAwait(false);
         return new DefragmentResponse();
     }
+
+    /// <summary>
+    /// Sends the state of this member, as it is when the call arrives, as a database file of etcd, and its SHA-256. Needs no leader.
+    /// </summary>
+    /// <exception cref="EtcdException">Stopped; Compacted when the client takes so long that it would hold compactions up.</exception>
+    public Task SnapshotAsync(SnapshotRequest request, IResponseStream<SnapshotResponse> responses, CallContext call) =>
+        _snapshots.SendAsync(responses, call.Cancellation);
 
     /// <summary>Asks whether members of the release before may join, allows it, or takes that back.</summary>
     /// <exception cref="EtcdException">

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Text;
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Protocol.Leasepb;
+using EtcdNet.StateMachine;
+using EtcdNet.StateMachine.Cluster;
+using Google.Protobuf;
+
+namespace EtcdNet.Storage.Bolt;
+
+/// <summary>
+/// A member's state as the database of an etcd 3.6 member (its file <c>member/snap/db</c>), which etcd's tools and servers from 3.5
+/// on open. Names and forms of the values are etcd's; the keys are read from the pinned state while the file is made.
+/// </summary>
+public static class EtcdDatabase
+{
+    /// <summary>Schema that the files follow (<c>storageVersion</c>); the fields that 3.5 does not know are passed over by it.</summary>
+    public const string StorageVersion = "3.6.0";
+
+    private const ulong NoAuthRevision = 1;
+
+    /// <summary>The database of a state, which has to stay pinned for as long as the file is read.</summary>
+    public static BoltFile Of(PinnedState state) => new(
+    [
+        new BoltBucket("alarm", Sorted(state.Alarms.Select(static alarm => (alarm.ToByteArray(), Array.Empty<byte>())))),
+        new BoltBucket("auth", Auth(enabled: false, NoAuthRevision)),
+        new BoltBucket("authRoles", Named([])),
+        new BoltBucket("authUsers", Named([])),
+        new BoltBucket("cluster", Cluster(state)),
+        new BoltBucket("key", KeyRows.Of(state.History)),
+        new BoltBucket("lease", Leases(state.Leases)),
+        new BoltBucket("members", Sorted(state.Members.Select(static member => (IdName(member.Id), EtcdJson.Member(member))))),
+        new BoltBucket("members_removed", Sorted(state.Removed.Select(static id => (IdName(id), "removed"u8.ToArray())))),
+        new BoltBucket("meta", Meta(state)),
+    ]);
+
+    /// <summary>Whether requests are checked, and the revision of users and roles, which is 1 while there never were any.</summary>
+    internal static BoltPair[] Auth(bool enabled, ulong revision) =>
+        Sorted([(Name("authEnabled"), [enabled ? (byte)1 : (byte)0]), (Name("authRevision"), KeyRows.BigEndian(revision))]);
+
+    /// <summary>Users (authpb.User) or roles (authpb.Role) by their names.</summary>
+    internal static BoltPair[] Named(IEnumerable<(ReadOnlyMemory<byte> Name, IMessage Value)> items) =>
+        Sorted(items.Select(static item => (item.Name.ToArray(), item.Value.ToByteArray())));
+
+    private static BoltPair[] Cluster(PinnedState state)
+    {
+        var rows = new List<(byte[], byte[])>();
+        if (state.ClusterVersion.Length > 0)
+            rows.Add((Name("clusterVersion"), Name(state.ClusterVersion)));
+        if (state.DowngradeTarget is { } target)
+            rows.Add((Name("downgrade"), EtcdJson.Downgrade(target)));
+        return Sorted(rows);
+    }
+
+    private static BoltPair[] Meta(PinnedState state)
+    {
+        var rows = new List<(byte[], byte[])>
+        {
+            (Name("consistent_index"), KeyRows.BigEndian(state.AppliedIndex)),
+            (Name("term"), KeyRows.BigEndian(state.AppliedTerm)),
+            (Name("storageVersion"), Name(StorageVersion)),
+        };
+        if (!state.ConfState.IsEmpty)
+            rows.Add((Name("confState"), EtcdJson.ConfState(Protocol.Raftpb.ConfState.Parser.ParseFrom(state.ConfState.Span))));
+        if (state.History.CompactRevision >= 0)
+        {
+            // The rows are those of a compaction that is over, whatever this member's compactor has still to do.
+            byte[] compacted = KeyRows.Name(new(state.History.CompactRevision, 0), isTombstone: false);
+            rows.Add((Name("scheduledCompactRev"), compacted));
+            rows.Add((Name("finishedCompactRev"), compacted));
+        }
+        return Sorted(rows);
+    }
+
+    private static IEnumerable<BoltPair> Leases(IReadOnlyList<Lease> leases)
+    {
+        // Ids are signed numbers to clients and unsigned ones to etcd's order.
+        Lease[] ordered = [.. leases.OrderBy(static lease => (ulong)lease.ID)];
+        foreach (Lease lease in ordered)
+            yield return new BoltPair(KeyRows.BigEndian((ulong)lease.ID), lease.ToByteArray());
+    }
+
+    private static BoltPair[] Sorted(IEnumerable<(byte[] Key, byte[] Value)> rows)
+    {
+        BoltPair[] pairs = [.. rows.Select(static row => new BoltPair(row.Key, row.Value))];
+        Array.Sort(pairs, static (left, right) => left.Key.Span.SequenceCompareTo(right.Key.Span));
+        return pairs;
+    }
+
+    private static byte[] Name(string text) => Encoding.UTF8.GetBytes(text);
+
+    private static byte[] IdName(ulong id) => Name(id.ToString("x", CultureInfo.InvariantCulture));
+}
