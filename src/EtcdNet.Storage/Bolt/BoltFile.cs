@@ -19,6 +19,7 @@ public sealed class BoltFile : IDisposable
     private BoltPages? _written;
     private IEnumerator<int> _pass;
     private ulong _root;
+    private long _pairBytes;
 
     /// <param name="buckets">What is in the file, in any order.</param>
     public BoltFile(IEnumerable<BoltBucket> buckets)
@@ -79,7 +80,8 @@ public sealed class BoltFile : IDisposable
     /// <summary>One pass; an item is a step of it.</summary>
     private IEnumerable<int> Pass(BoltPages pages)
     {
-        (ulong root, ulong count) = (_root, _measured.Count);
+        (ulong root, ulong count, long expectedBytes) = (_root, _measured.Count, _pairBytes);
+        long pairBytes = 0;
         for (ulong id = 0; id < BoltFormat.FreelistId; id++)
             pages.Write(BoltFormat.PageBytes, (root, count), static (page, id, state) => BoltFormat.WriteMeta(page, id, Transaction + id, state.root, state.count));
         pages.Write(BoltFormat.PageBytes, 0, static (page, id, _) => BoltFormat.WritePageHeader(page, id, BoltFormat.FreelistPage, 0, 0));
@@ -90,13 +92,14 @@ public sealed class BoltFile : IDisposable
             foreach (BoltPair pair in bucket.Pairs)
             {
                 tree.Add(pair.Key.Span, pair.Value.Span);
+                pairBytes += pair.Key.Length + pair.Value.Length;
                 yield return 0;
             }
             buckets.Add((Encoding.UTF8.GetBytes(bucket.Name), tree.Finish()));
         }
-        _root = WriteRoot(pages, buckets);
-        if (root != 0 && (root, count) != (_root, pages.Count))
-            throw new InvalidOperationException($"a file of {count} pages became one of {pages.Count}");
+        (_root, _pairBytes) = (WriteRoot(pages, buckets), pairBytes);
+        if (root != 0 && (root, count, expectedBytes) != (_root, pages.Count, pairBytes))
+            throw new InvalidOperationException($"a file of {count} pages with {expectedBytes} bytes became one of {pages.Count} with {pairBytes}");
     }
 
     private static ulong WriteRoot(BoltPages pages, List<(byte[] Name, ulong Root)> buckets)

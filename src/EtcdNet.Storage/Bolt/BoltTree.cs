@@ -62,8 +62,9 @@ internal sealed class BoltTree(BoltPages pages)
         if (level == _branches.Count)
             _branches.Add(new BoltNode(isLeaf: false));
         BoltNode node = _branches[level];
-        // Two children at least, however long their keys are: otherwise a level would be as wide as the one below.
-        if (node.Count >= 2 && !node.Fits(key.Length, 0))
+        // Two children at least, however long their keys are: otherwise a level would be as wide as the one below. So three
+        // before it is written, since one goes on with the next branch.
+        if (node.Count >= 3 && !node.Fits(key.Length, 0))
             WriteBranch(level, node);
         node.Add(key, child);
     }
@@ -71,13 +72,11 @@ internal sealed class BoltTree(BoltPages pages)
     /// <summary>Its last child goes with the next branch, so that the last one of a level has two as well.</summary>
     private void WriteBranch(int level, BoltNode node)
     {
-        bool carry = node.Count > 2;
-        ulong page = node.Write(pages, withoutLast: carry);
+        ulong page = node.Write(pages, withoutLast: true);
         AddChild(level + 1, node.FirstKey.Span, page);
-        byte[]? carried = carry ? node.LastKey.ToArray() : null;
+        byte[] key = node.LastKey.ToArray();
         ulong child = node.LastChild;
         node.Clear();
-        if (carried is not null)
-            node.Add(carried, child);
+        node.Add(key, child);
     }
 }
