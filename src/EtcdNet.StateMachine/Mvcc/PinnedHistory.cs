@@ -15,8 +15,8 @@ namespace EtcdNet.StateMachine.Mvcc;
 /// </remarks>
 public sealed class PinnedHistory : IDisposable
 {
-    private const int WindowRowsMin = 1 << 17;
-    private const int WindowsMax = 16;
+    private const int WindowRowsMin = 1 << 18;
+    private const int WindowsMax = 8;
 
     private readonly MvccStore _store;
     private readonly RecordReader _records;
