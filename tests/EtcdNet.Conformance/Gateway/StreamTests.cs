@@ -34,7 +34,9 @@ public sealed class StreamTests(ServerFixture fixture) : IClassFixture<ServerFix
     [Fact]
     public async Task A_snapshot_comes_in_lines_with_its_checksum()
     {
-        await PutAsync("snapshot");
+        string large = $"{{\"key\":\"c25hcHNob3Q=\",\"value\":\"{Convert.ToBase64String(new byte[100_000])}\"}}";
+        using (HttpResponseMessage put = await _http.PostAsync("/v3/kv/put", new StringContent(large)))
+            Assert.Equal(HttpStatusCode.OK, put.StatusCode);
         using HttpResponseMessage answer = await _http.PostAsync("/v3/maintenance/snapshot", new StringContent("{}"));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         string[] lines = (await answer.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
