@@ -23,7 +23,7 @@ public sealed class PinnedHistory : IDisposable
     private readonly ReadView _view;
     private readonly ReadPins.Pin _pin;
     private readonly int _windowRows;
-    private List<Row> _window = [];
+    private readonly List<Row> _window;
     private int _next;
     private Row _last;
     private Row _windowEnd;
@@ -37,7 +37,8 @@ public sealed class PinnedHistory : IDisposable
         _view = store.View;
         _pin.Settle(Math.Max(0, _view.CompactRevision));
         _windowRows = windowRows ?? (int)Math.Clamp(store.RecordCount / WindowsMax, WindowRowsMin, Array.MaxLength / 4);
-        Rewind();
+        // All at once: what is outgrown would stay in memory for a while.
+        _window = new List<Row>((int)Math.Min(store.RecordCount, 2L * _windowRows));
     }
 
     /// <summary>Newest main revision.</summary>
@@ -55,7 +56,7 @@ public sealed class PinnedHistory : IDisposable
     /// <summary>Begins again with the oldest record.</summary>
     public void Rewind()
     {
-        _window = [];
+        _window.Clear();
         _next = 0;
         _last = _windowEnd = default;
     }
