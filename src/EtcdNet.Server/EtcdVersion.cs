@@ -10,5 +10,5 @@ public static class EtcdVersion
     public const string Cluster = "3.6.0";
 
     /// <summary>Version of the data's schema.</summary>
-    public const string Storage = "3.6.0";
+    public const string Storage = EtcdNet.Storage.Bolt.EtcdDatabase.StorageVersion;
 }

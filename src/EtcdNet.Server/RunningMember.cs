@@ -87,6 +87,7 @@ public sealed class RunningMember : IAsyncDisposable
         _corruption = new CorruptionCheck(storage.Machine, _ownHash, storage.MemberId, _core.Reads, _core.State, _core.Proposer, () => _core.Connections, time, log);
         Questions = new MemberQuestions(storage.ClusterId, _leaseRouter, _changes, storage.Machine, _ownHash);
         _autoCompactor = AutoCompactor.For(options, storage.Machine.Store, _core.State, _core.Proposer, time, log);
+        Snapshots = new DatabaseSnapshots(storage.Machine, _core.Applier.Run, time, log);
         Services = MakeServices();
         _core.LeaderChanged = OnLeaderChanged;
         _core.NewTermApplied = OnNewTermApplied;
@@ -153,6 +154,8 @@ public sealed class RunningMember : IAsyncDisposable
     internal AuthGuard Guard { get; }
 
     internal WatchHub WatchHub { get; }
+
+    internal DatabaseSnapshots Snapshots { get; }
 
     internal Housekeeping Housekeeping => (Housekeeping)_core.Housekeeping;
 
@@ -275,7 +278,7 @@ public sealed class RunningMember : IAsyncDisposable
             lease,
             new ClusterService(machine.Members, _core.Reads, Guard, Headers, _changes),
             new MaintenanceService(
-                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Guard, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership, health),
+                machine, machine.Backend, _core.State, _core.Proposer, _core.Reads, Guard, Headers, Quota, _core.Applier.Run, Housekeeping.DefragmentAsync, _leadership, health, Snapshots),
             new AuthService(machine.Auth, _core.Proposer, _core.Reads, Headers, Guard, _tokens, _passwords, _log),
             new LockService(kv, Headers, line),
             new ElectionService(Headers, line),

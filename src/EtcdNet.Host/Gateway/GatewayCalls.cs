@@ -7,6 +7,8 @@ namespace EtcdNet.Host.Gateway;
 /// <summary>The kinds of calls between JSON and the loopback.</summary>
 internal static class GatewayCalls
 {
+    private const int UnflushedBytesMax = 64 << 10;
+
     /// <summary>One request, one answer. What follows the first value of the body is not looked at, as in etcd.</summary>
     public static async Task UnaryAsync(GatewayExchange exchange, GrpcMethod method, JsonBodyReader body, Func<GrpcLoopbackCall> start)
     {
@@ -82,8 +84,8 @@ internal static class GatewayCalls
                 exchange.Begin(GrpcStatusCode.OK, "", length: null);
             begun = true;
             GatewayAnswer.Line(exchange, message);
-            // Answers that are there already leave together.
-            if (call.MustWait && !await exchange.FlushAsync().ConfigureAwait(false))
+            // Answers that are there already leave together, if they are small.
+            if ((call.MustWait || exchange.Output.UnflushedBytes >= UnflushedBytesMax) && !await exchange.FlushAsync().ConfigureAwait(false))
                 return;
         }
         (GrpcStatusCode code, string text) = await call.End.ConfigureAwait(false);

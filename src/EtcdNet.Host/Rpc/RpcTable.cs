@@ -42,6 +42,8 @@ internal sealed class RpcTable(CallGate gate)
         Unary("/etcdserverpb.Maintenance/Defragment", DefragmentRequest.Parser, services.Maintenance.DefragmentAsync),
         Unary("/etcdserverpb.Maintenance/Hash", HashRequest.Parser, services.Maintenance.HashAsync),
         Unary("/etcdserverpb.Maintenance/HashKV", HashKVRequest.Parser, services.Maintenance.HashKvAsync),
+        ServerStreaming("/etcdserverpb.Maintenance/Snapshot", SnapshotRequest.Parser, (SnapshotRequest request, IResponseStream<SnapshotResponse> responses, CallContext call) =>
+            services.Maintenance.SnapshotAsync(request, responses, call)),
         Unary("/etcdserverpb.Maintenance/MoveLeader", MoveLeaderRequest.Parser, services.Maintenance.MoveLeaderAsync),
         Unary("/etcdserverpb.Maintenance/Downgrade", DowngradeRequest.Parser, services.Maintenance.DowngradeAsync),
         Unary("/etcdserverpb.Auth/AuthEnable", AuthEnableRequest.Parser, services.Auth.AuthEnableAsync),

@@ -22,6 +22,7 @@ public static class MemberMetrics
         var applied = new ApplyMetrics(metrics, member.SlowApply, member.Log);
         member.ApplyObserver = applied;
         metrics.Consensus.SlowApplies.Bind(() => member.SlowApplies + applied.SlowTotal + metrics.Consensus.SlowReads.Value);
+        member.Snapshots.Sent = metrics.Disk.BackendSnapshot.Observe;
         // A checkpoint is both what etcd calls a commit of the backend and what it calls a snapshot.
         member.Checkpointed = took =>
         {

@@ -25,11 +25,12 @@ public sealed class MaintenanceService
     private readonly Func<Task> _defragment;
     private readonly HealthService _health;
     private readonly DowngradeJob _downgrade;
+    private readonly DatabaseSnapshots _snapshots;
 
     internal MaintenanceService(
         StateMachine.StateMachine machine, IBackend backend, ConsensusState state, IProposer proposer, IReadIndexGate reads,
         AuthGuard guard, HeaderSource headers, QuotaGuard quota, Func<Action, bool> runOnApplier, Func<Task> defragment, Leadership leadership,
-        HealthService health)
+        HealthService health, DatabaseSnapshots snapshots)
     {
         _leadership = leadership;
         _machine = machine;
@@ -43,6 +44,7 @@ public sealed class MaintenanceService
         _runOnApplier = runOnApplier;
         _defragment = defragment;
         _health = health;
+        _snapshots = snapshots;
         _downgrade = new DowngradeJob(machine.Members, proposer, reads);
     }
 
@@ -143,6 +145,16 @@ public sealed class MaintenanceService
         {
             _health.DefragmentationEnds();
         }
+    }
+
+    /// <summary>
+    /// Sends the state of this member, as it is when the call arrives, as a database file of etcd, and its SHA-256. Needs no leader.
+    /// </summary>
+    /// <exception cref="EtcdException">Stopped; Compacted when the client takes so long that it would hold compactions up.</exception>
+    public async Task SnapshotAsync(SnapshotRequest request, IResponseStream<SnapshotResponse> responses, CallContext call)
+    {
+        await _guard.RequireAdminAsync(call).ConfigureAwait(false);
+        await _snapshots.SendAsync(responses, call.Cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Asks whether members of the release before may join, allows it, or takes that back.</summary>

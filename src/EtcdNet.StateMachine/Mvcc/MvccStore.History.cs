@@ -11,4 +11,6 @@ public sealed partial class MvccStore
         ThrowIfCompacted(from);
         return new HistoryCursor(this, _records, KeyRange.Of(key, rangeEnd), from, to);
     }
+    /// <summary>Every record in revision order, pinned. Applier's thread, outside of a batch.</summary>
+    internal PinnedHistory PinHistory() => new(this, _records);
 }

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
 
@@ -27,6 +29,24 @@ public sealed class StreamTests(ServerFixture fixture) : IClassFixture<ServerFix
         Assert.Contains("\"events\":[{\"kv\":{\"key\":\"dzE=\",", await watch.NextAsync(), StringComparison.Ordinal);
         await PutAsync("w2");
         Assert.Contains("\"watch_id\":\"1\",\"events\":[{\"kv\":{\"key\":\"dzI=\",", await watch.NextAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_snapshot_comes_in_lines_with_its_checksum()
+    {
+        string large = $"{{\"key\":\"c25hcHNob3Q=\",\"value\":\"{Convert.ToBase64String(new byte[100_000])}\"}}";
+        using (HttpResponseMessage put = await _http.PostAsync("/v3/kv/put", new StringContent(large)))
+            Assert.Equal(HttpStatusCode.OK, put.StatusCode);
+        using HttpResponseMessage answer = await _http.PostAsync("/v3/maintenance/snapshot", new StringContent("{}"));
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        string[] lines = (await answer.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        byte[][] blobs = [.. lines.Select(static line => Convert.FromBase64String(Regex.Match(line, "^{\"result\":{(?:\"remaining_bytes\":\"\\d+\",)?\"blob\":\"([^\"]+)\"").Groups[1].Value))];
+        byte[] file = [.. blobs.SkipLast(1).SelectMany(static blob => blob)];
+        Assert.Equal(0, file.Length % 4096);
+        Assert.All(blobs.SkipLast(2), static blob => Assert.Equal(32 << 10, blob.Length));
+        Assert.Equal(SHA256.HashData(file), blobs[^1]);
+        Assert.Contains($"\"remaining_bytes\":\"{file.Length - blobs[0].Length}\"", lines[0], StringComparison.Ordinal);
+        Assert.DoesNotContain("remaining_bytes", lines[^1], StringComparison.Ordinal);
     }
 
     [Fact]
