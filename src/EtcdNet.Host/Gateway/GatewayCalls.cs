@@ -81,9 +81,7 @@ internal static class GatewayCalls
             if (!begun)
                 exchange.Begin(GrpcStatusCode.OK, "", length: null);
             begun = true;
-            GatewayAnswer.Line(exchange, message);
-            // Answers that are there already leave together.
-            if (call.MustWait && !await exchange.FlushAsync().ConfigureAwait(false))
+            if (!await GatewayAnswer.LineAsync(exchange, message).ConfigureAwait(false))
                 return;
         }
         (GrpcStatusCode code, string text) = await call.End.ConfigureAwait(false);
@@ -91,7 +89,7 @@ internal static class GatewayCalls
         {
             if (!begun)
                 exchange.Begin(code, text, length: null);
-            GatewayAnswer.ErrorLine(exchange, code, text);
+            await GatewayAnswer.ErrorLineAsync(exchange, code, text).ConfigureAwait(false);
         }
         await exchange.FlushAsync().ConfigureAwait(false);
     }
