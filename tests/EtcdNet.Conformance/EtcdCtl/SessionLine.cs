@@ -19,6 +19,18 @@ internal sealed record SessionLine(int Number, IReadOnlyList<string> Words, bool
     /// <summary>What is printed, in the form of <see cref="SessionSide"/>, or null where only the two servers are compared.</summary>
     public string? Expected => _expected.Count == 0 ? null : string.Concat(_expected.Select(l => l + "\n"));
 
+    /// <summary>The command and its arguments, without the user that may stand before it.</summary>
+    public IReadOnlyList<string> Command
+    {
+        get
+        {
+            var start = 0;
+            while (Words[start] is "--user" or "--password")
+                start += 2;
+            return [.. Words.Skip(start)];
+        }
+    }
+
     /// <summary>Whether this is a request to the gateway.</summary>
     public bool IsHttp => Words[0] == "@";
 

@@ -78,7 +78,7 @@ internal sealed partial class SessionSide(ServerProcess server, string program, 
         normal = Duration().Replace(normal, "#");
         normal = Remaining().Replace(normal, "remaining(#s)");
         normal = TableBlank().Replace(TableLine().Replace(normal, "$1-"), " ");
-        return line.Words switch
+        return line.Command switch
         {
             ["endpoint", "status", ..] when !normal.Contains('{') => StatusNumber().Replace(normal, "$1#"),
             ["member", ..] => Sorted(normal),
