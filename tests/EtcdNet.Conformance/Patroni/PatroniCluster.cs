@@ -14,11 +14,11 @@ internal sealed class PatroniCluster : IAsyncDisposable
     private readonly PatroniMember[] _members;
     private int _rows;
 
-    public PatroniCluster(ServerProcess etcd)
+    public PatroniCluster(ServerProcess etcd, string? password)
     {
         // The user postgres must pass through the folder, which only the tests' user may otherwise enter.
         File.SetUnixFileMode(_directory.Path, File.GetUnixFileMode(_directory.Path) | UnixFileMode.OtherExecute);
-        _members = [new PatroniMember("anna", _directory.Path, etcd.Endpoint), new PatroniMember("bert", _directory.Path, etcd.Endpoint)];
+        _members = [new PatroniMember("anna", _directory.Path, etcd.Endpoint, password), new PatroniMember("bert", _directory.Path, etcd.Endpoint, password)];
     }
 
     /// <summary>Starts both and waits until one leads and the other has all that the first acknowledges.</summary>

@@ -9,6 +9,9 @@ namespace EtcdNet.Conformance.Patroni;
 /// <summary>One Patroni with its PostgreSQL on 127.0.0.1. Root's tests run it as the user postgres: PostgreSQL refuses to be root. Not thread-safe.</summary>
 internal sealed class PatroniMember : IAsyncDisposable
 {
+    /// <summary>The user of etcd that a member with a password is.</summary>
+    public const string EtcdUser = "patroni";
+
     private static readonly string _binaries = NewestPostgres();
     private static readonly TimeSpan _killLimit = TimeSpan.FromSeconds(20);
     private static readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(10) };
@@ -18,8 +21,8 @@ internal sealed class PatroniMember : IAsyncDisposable
     private readonly int _port;
     private Command? _patroni;
 
-    /// <summary>Writes the member's file of settings into a folder of its own below <paramref name="parent"/>.</summary>
-    public PatroniMember(string name, string parent, string etcd)
+    /// <summary>Writes the member's file of settings into a folder of its own below <paramref name="parent"/>; without a password it names no user.</summary>
+    public PatroniMember(string name, string parent, string etcd, string? password)
     {
         Name = name;
         _folder = Path.Combine(parent, name);
@@ -27,7 +30,9 @@ internal sealed class PatroniMember : IAsyncDisposable
         var ports = FreePorts.Take(2);
         _port = ports[0];
         _restApi = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{ports[1]}");
-        File.WriteAllText(Settings, SettingsText(etcd));
+        // This Patroni asks for the members of etcd without its token, which newer etcds refuse; behind a proxy it does not ask.
+        var login = password is null ? "" : $", username: {EtcdUser}, password: {password}, use_proxies: true";
+        File.WriteAllText(Settings, SettingsText(etcd, login));
     }
 
     /// <summary>The name that Patroni and etcd know.</summary>
@@ -120,14 +125,14 @@ internal sealed class PatroniMember : IAsyncDisposable
     /// Short times: a leader that says nothing is replaced after 8 s, which two loops and two waits for etcd still fit into. Failsafe mode
     /// lets a leader go on without etcd as long as it reaches all members. What a killed process has written is in the kernel, so fsync is off.
     /// </summary>
-    private string SettingsText(string etcd) => string.Create(
+    private string SettingsText(string etcd, string login) => string.Create(
         CultureInfo.InvariantCulture,
         $$"""
         scope: conformance
         name: {{Name}}
         log: {dir: {{_folder}}, level: INFO}
         restapi: { listen: {{_restApi}}, connect_address: {{_restApi}} }
-        etcd3: { host: {{etcd}} }
+        etcd3: { host: {{etcd}}{{login}} }
         bootstrap:
           dcs:
             ttl: 8
