@@ -80,20 +80,6 @@ public sealed class GrpcLoopbackCall : IAsyncDisposable
         }
     }
 
-    /// <summary>True when <see cref="ReceiveAsync"/> would have to wait.</summary>
-    public bool MustWait
-    {
-        get
-        {
-            if (!_responses.Reader.TryRead(out ReadResult read))
-                return true;
-            ReadOnlySequence<byte> buffer = read.Buffer;
-            bool whole = MessageFrame.TryRead(ref buffer, int.MaxValue, out _, out _);
-            _responses.Reader.AdvanceTo(read.Buffer.Start);
-            return !whole && !read.IsCompleted;
-        }
-    }
-
     /// <summary>Ends the call if it goes on, as when a client leaves.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -29,22 +29,30 @@ internal static class GatewayAnswer
         await exchange.FlushAsync().ConfigureAwait(false);
     }
 
-    /// <summary>A message as a line of a stream; the caller flushes.</summary>
-    public static void Line(GatewayExchange exchange, IMessage message)
+    /// <summary>A message as a line of a stream; false when nobody takes it any more.</summary>
+    public static async ValueTask<bool> LineAsync(GatewayExchange exchange, IMessage message)
     {
-        var writer = new JsonMessageWriter(exchange.Output, escapeHtml: true);
+        using var line = new PooledBuffer();
+        WriteLine(line, message);
+        return await exchange.SendAsync(line.Written).ConfigureAwait(false);
+    }
+
+    /// <summary>The error that ends a stream, as a line.</summary>
+    public static async ValueTask ErrorLineAsync(GatewayExchange exchange, GrpcStatusCode code, string message)
+    {
+        using var line = new PooledBuffer();
+        line.Write("{\"error\":"u8);
+        WriteError(line, code, message, escapeHtml: true);
+        line.Write("}\n"u8);
+        await exchange.SendAsync(line.Written).ConfigureAwait(false);
+    }
+
+    private static void WriteLine(IBufferWriter<byte> output, IMessage message)
+    {
+        var writer = new JsonMessageWriter(output, escapeHtml: true);
         writer.Raw("{\"result\":"u8);
         writer.Write(message);
         writer.Raw("}\n"u8);
-    }
-
-    /// <summary>The error that ends a stream, as a line; the caller flushes.</summary>
-    public static void ErrorLine(GatewayExchange exchange, GrpcStatusCode code, string message)
-    {
-        IBufferWriter<byte> output = exchange.Output;
-        output.Write("{\"error\":"u8);
-        WriteError(output, code, message, escapeHtml: true);
-        output.Write("}\n"u8);
     }
 
     private static void WriteError(IBufferWriter<byte> output, GrpcStatusCode code, string message, bool escapeHtml)

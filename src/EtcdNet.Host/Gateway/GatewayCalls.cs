@@ -7,7 +7,6 @@ namespace EtcdNet.Host.Gateway;
 /// <summary>The kinds of calls between JSON and the loopback.</summary>
 internal static class GatewayCalls
 {
-    private const int UnflushedBytesMax = 64 << 10;
 
     /// <summary>One request, one answer. What follows the first value of the body is not looked at, as in etcd.</summary>
     public static async Task UnaryAsync(GatewayExchange exchange, GrpcMethod method, JsonBodyReader body, Func<GrpcLoopbackCall> start)
@@ -83,9 +82,7 @@ internal static class GatewayCalls
             if (!begun)
                 exchange.Begin(GrpcStatusCode.OK, "", length: null);
             begun = true;
-            GatewayAnswer.Line(exchange, message);
-            // Answers that are there already leave together, if they are small.
-            if ((call.MustWait || exchange.Output.UnflushedBytes >= UnflushedBytesMax) && !await exchange.FlushAsync().ConfigureAwait(false))
+            if (!await GatewayAnswer.LineAsync(exchange, message).ConfigureAwait(false))
                 return;
         }
         (GrpcStatusCode code, string text) = await call.End.ConfigureAwait(false);
@@ -93,7 +90,7 @@ internal static class GatewayCalls
         {
             if (!begun)
                 exchange.Begin(code, text, length: null);
-            GatewayAnswer.ErrorLine(exchange, code, text);
+            await GatewayAnswer.ErrorLineAsync(exchange, code, text).ConfigureAwait(false);
         }
         await exchange.FlushAsync().ConfigureAwait(false);
     }

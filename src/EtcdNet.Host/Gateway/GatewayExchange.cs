@@ -27,4 +27,14 @@ internal abstract class GatewayExchange
         FlushResult flushed = await Output.FlushAsync(Aborted).ConfigureAwait(false);
         return !flushed.IsCompleted;
     }
+
+    /// <summary>
+    /// Sends one line of a stream at once and in one piece: over HTTP/1.1 it is a chunk of its own, as with etcd, because there are clients
+    /// (python-etcd3gw) that take a chunk for a message. False when nobody takes it any more.
+    /// </summary>
+    public async ValueTask<bool> SendAsync(ReadOnlyMemory<byte> line)
+    {
+        FlushResult flushed = await Output.WriteAsync(line, Aborted).ConfigureAwait(false);
+        return !flushed.IsCompleted;
+    }
 }

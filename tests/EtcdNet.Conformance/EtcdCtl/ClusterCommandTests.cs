@@ -3,13 +3,15 @@ using EtcdNet.Testing.Processes;
 namespace EtcdNet.Conformance.EtcdCtl;
 
 /// <summary>What an operator asks a member: status, health, hash, members, alarms, compaction, backup.</summary>
-public sealed class ClusterCommandTests(ServerFixture fixture) : IClassFixture<ServerFixture>
+public abstract class ClusterCommandTests(ServerFixture fixture, string program) : IClassFixture<ServerFixture>
 {
-    private readonly EtcdCtlTool _etcdctl = new(fixture.Server);
+    private readonly EtcdCtlTool _etcdctl = new(fixture.Server, program);
 
     [Fact]
     public async Task Endpoint_status_as_json()
     {
+        // Without a key the size may be 0.
+        await _etcdctl.RunAsync("put", "status", "1");
         var entry = (await _etcdctl.RunJsonAsync("endpoint", "status"))[0];
         var status = entry.GetProperty("Status");
         Assert.Equal(fixture.Server.Endpoint, entry.GetProperty("Endpoint").GetString());
@@ -27,7 +29,7 @@ public sealed class ClusterCommandTests(ServerFixture fixture) : IClassFixture<S
     [Fact]
     public async Task Endpoint_status_as_a_table()
     {
-        var lines = (await _etcdctl.RunAsync("endpoint", "status", "-w", "table")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = (await TableAsync("endpoint", "status")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var names = Cells(lines[1]);
         var values = Cells(lines[3]);
         Assert.Equal(["ENDPOINT", "ID", "VERSION", "DB SIZE", "IS LEADER", "IS LEARNER", "RAFT TERM", "RAFT INDEX", "RAFT APPLIED INDEX", "ERRORS"], names);
@@ -43,7 +45,7 @@ public sealed class ClusterCommandTests(ServerFixture fixture) : IClassFixture<S
     [Fact]
     public async Task Endpoint_health()
     {
-        var result = await Command.RunAsync("/usr/bin/etcdctl", ["--endpoints", fixture.Server.Endpoint, "endpoint", "health"]);
+        var result = await _etcdctl.TryAsync(null, ["endpoint", "health"]);
         Assert.Equal(0, result.ExitCode);
         Assert.StartsWith($"{fixture.Server.Endpoint} is healthy: successfully committed proposal: took = ", result.Output + result.Error, StringComparison.Ordinal);
     }
@@ -66,7 +68,7 @@ public sealed class ClusterCommandTests(ServerFixture fixture) : IClassFixture<S
         var server = fixture.Server;
         var simple = await _etcdctl.RunAsync("member", "list");
         Assert.Matches($@"^[0-9a-f]{{1,16}}, started, default, {server.PeerUrl}, http://{server.Endpoint}, false\n$", simple);
-        var table = await _etcdctl.RunAsync("member", "list", "-w", "table");
+        var table = await TableAsync("member", "list");
         Assert.Matches($@"\| [0-9a-f]{{1,16}} \| started \| default \| {server.PeerUrl} \| http://{server.Endpoint} \| +false \|", table);
         var json = await _etcdctl.RunJsonAsync("member", "list");
         var member = Assert.Single(json.GetProperty("members").EnumerateArray());
@@ -121,7 +123,7 @@ public sealed class ClusterCommandTests(ServerFixture fixture) : IClassFixture<S
     public async Task Make_mirror_copies_what_is_there_and_follows()
     {
         await using var destination = await ServerProcess.StartAsync();
-        var mirrored = new EtcdCtlTool(destination);
+        var mirrored = new EtcdCtlTool(destination, program);
         await _etcdctl.RunAsync("put", "mirror/a", "1");
         await using var mirror = _etcdctl.Start("make-mirror", "--prefix", "mirror/", destination.Endpoint);
         await Deadline.UntilAsync(async () => await mirrored.RunAsync("get", "mirror/a") == "mirror/a\n1\n", TimeSpan.FromSeconds(10));
@@ -130,4 +132,37 @@ public sealed class ClusterCommandTests(ServerFixture fixture) : IClassFixture<S
         await _etcdctl.RunAsync("del", "mirror/a");
         await Deadline.UntilAsync(async () => (await mirrored.RunAsync("get", "mirror/a")).Length == 0, TimeSpan.FromSeconds(10));
     }
+
+    [Fact]
+    public async Task A_mirror_leads_to_a_real_etcd_and_back()
+    {
+        await using var etcd = await ServerProcess.StartAsync(ServerTarget.Oracle);
+        var there = new EtcdCtlTool(etcd, program);
+        await _etcdctl.RunAsync("put", "away/a", "1");
+        await using var away = _etcdctl.Start("make-mirror", "--prefix", "away/", "--dest-prefix", "there/", etcd.Endpoint);
+        await using var back = there.Start("make-mirror", "--prefix", "there/", "--dest-prefix", "back/", fixture.Server.Endpoint);
+        await Deadline.UntilAsync(async () => await _etcdctl.RunAsync("get", "back/", "--prefix") == "back/a\n1\n", TimeSpan.FromSeconds(10));
+        await _etcdctl.RunAsync("put", "away/b", "2");
+        await _etcdctl.RunAsync("del", "away/a");
+        await Deadline.UntilAsync(async () => await _etcdctl.RunAsync("get", "back/", "--prefix") == "back/b\n2\n", TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task Check_datascale_stores_what_it_wants_and_cleans_up()
+    {
+        var result = await _etcdctl.TryAsync(null, ["check", "datascale", "--load", "s", "--auto-compact", "--auto-defrag"], TimeSpan.FromMinutes(2));
+        Assert.Contains("PASS: Approximate system memory used : ", result.Output, StringComparison.Ordinal);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal("", await _etcdctl.RunAsync("get", "/etcdctl-check-datascale/", "--prefix", "--keys-only"));
+    }
+
+    /// <summary>A table with the simple lines that the older program draws.</summary>
+    private async Task<string> TableAsync(params string[] arguments) =>
+        (await _etcdctl.RunAsync([.. arguments, "-w", "table"])).Replace('│', '|');
+
+    /// <summary>With the system's program.</summary>
+    public sealed class Debian(ServerFixture fixture) : ClusterCommandTests(fixture, EtcdCtlPrograms.Debian);
+
+    /// <summary>With the newer program.</summary>
+    public sealed class Newer(ServerFixture fixture) : ClusterCommandTests(fixture, EtcdCtlPrograms.Newer);
 }

@@ -1,9 +1,9 @@
 namespace EtcdNet.Conformance.EtcdCtl;
 
 /// <summary>put, get, del and txn as typed by a person.</summary>
-public sealed class KvCommandTests(ServerFixture fixture) : IClassFixture<ServerFixture>
+public abstract class KvCommandTests(ServerFixture fixture, string program) : IClassFixture<ServerFixture>
 {
-    private readonly EtcdCtlTool _etcdctl = new(fixture.Server);
+    private readonly EtcdCtlTool _etcdctl = new(fixture.Server, program);
 
     [Fact]
     public async Task Put_then_get_gives_key_and_value()
@@ -158,10 +158,15 @@ public sealed class KvCommandTests(ServerFixture fixture) : IClassFixture<Server
     [Fact]
     public async Task Txn_refuses_the_same_key_twice_and_changes_nothing()
     {
-        var result = await EtcdNet.Testing.Processes.Command.RunAsync(
-            "/usr/bin/etcdctl", ["--endpoints", fixture.Server.Endpoint, "txn"], "\nput txn/dup 1\nput txn/dup 2\n\n\n");
+        var result = await _etcdctl.TryAsync("\nput txn/dup 1\nput txn/dup 2\n\n\n", ["txn"]);
         Assert.NotEqual(0, result.ExitCode);
         Assert.EndsWith("Error: etcdserver: duplicate key given in txn request\n", result.Error, StringComparison.Ordinal);
         Assert.Equal("", await _etcdctl.RunAsync("get", "txn/dup"));
     }
+
+    /// <summary>With the system's program.</summary>
+    public sealed class Debian(ServerFixture fixture) : KvCommandTests(fixture, EtcdCtlPrograms.Debian);
+
+    /// <summary>With the newer program.</summary>
+    public sealed class Newer(ServerFixture fixture) : KvCommandTests(fixture, EtcdCtlPrograms.Newer);
 }

@@ -3,9 +3,9 @@ using EtcdNet.Testing.Processes;
 namespace EtcdNet.Conformance.EtcdCtl;
 
 /// <summary>Leases, and the lock and the election that etcdctl builds on them.</summary>
-public sealed class LeaseCommandTests(ServerFixture fixture) : IClassFixture<ServerFixture>
+public abstract class LeaseCommandTests(ServerFixture fixture, string program) : IClassFixture<ServerFixture>
 {
-    private readonly EtcdCtlTool _etcdctl = new(fixture.Server);
+    private readonly EtcdCtlTool _etcdctl = new(fixture.Server, program);
 
     [Fact]
     public async Task A_lease_is_granted_kept_alive_listed_and_revoked_with_its_keys()
@@ -83,6 +83,40 @@ public sealed class LeaseCommandTests(ServerFixture fixture) : IClassFixture<Ser
         Assert.Equal("alice", await observer.ReadLineAsync());
     }
 
+    [Fact]
+    public async Task What_runs_under_a_lock_runs_alone()
+    {
+        // Who finds another inside leaves a trace.
+        var etcdctl = $"{_etcdctl.Program} --endpoints {fixture.Server.Endpoint}";
+        var body = $"""
+            printf 'create("alone/inside") = "0"\n\nput alone/inside x\n\nput alone/trace x\n\n' | {etcdctl} txn >/dev/null
+            {etcdctl} del alone/inside >/dev/null
+            echo "$ETCD_LOCK_KEY"
+            """;
+        var contenders = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => _etcdctl.RunAsync("lock", "alone/lock", "--", "sh", "-c", body)));
+        Assert.All(contenders, output => Assert.Matches("^alone/lock/[0-9a-f]+\n$", output));
+        Assert.Equal(4, contenders.Distinct().Count());
+        Assert.Equal("", await _etcdctl.RunAsync("get", "alone/", "--prefix"));
+    }
+
+    [Fact]
+    public async Task An_observer_sees_one_leader_after_the_other()
+    {
+        await using var alice = _etcdctl.Start("elect", "chair", "alice");
+        var key = await alice.ReadLineAsync();
+        await using var observer = _etcdctl.Start("elect", "chair", "-l");
+        Assert.Equal(key, await observer.ReadLineAsync());
+        Assert.Equal("alice", await observer.ReadLineAsync());
+        await using var bob = _etcdctl.Start("elect", "chair", "bob");
+        await Deadline.UntilAsync(async () => (await _etcdctl.RunAsync("get", "chair/", "--prefix", "--keys-only")).Split("chair/").Length == 3, TimeSpan.FromSeconds(10));
+        await _etcdctl.RunAsync("del", key);
+        var next = await bob.ReadLineAsync();
+        Assert.NotEqual(key, next);
+        Assert.Equal("bob", await bob.ReadLineAsync());
+        Assert.Equal(next, await observer.ReadLineAsync());
+        Assert.Equal("bob", await observer.ReadLineAsync());
+    }
+
     private async Task<string> GrantAsync(int seconds)
     {
         var output = await _etcdctl.RunAsync("lease", "grant", $"{seconds}");
@@ -90,4 +124,10 @@ public sealed class LeaseCommandTests(ServerFixture fixture) : IClassFixture<Ser
         Assert.Matches($@"^lease [0-9a-f]{{16}} granted with TTL\({Math.Max(seconds, 2)}s\)\n$", output);
         return output.Split(' ')[1];
     }
+
+    /// <summary>With the system's program.</summary>
+    public sealed class Debian(ServerFixture fixture) : LeaseCommandTests(fixture, EtcdCtlPrograms.Debian);
+
+    /// <summary>With the newer program.</summary>
+    public sealed class Newer(ServerFixture fixture) : LeaseCommandTests(fixture, EtcdCtlPrograms.Newer);
 }

@@ -4,9 +4,9 @@ using EtcdNet.Testing.Processes;
 namespace EtcdNet.Conformance.EtcdCtl;
 
 /// <summary>etcdctl watch: history, live events, and being refused.</summary>
-public sealed class WatchCommandTests(ServerFixture fixture) : IClassFixture<ServerFixture>
+public abstract class WatchCommandTests(ServerFixture fixture, string program) : IClassFixture<ServerFixture>
 {
-    private readonly EtcdCtlTool _etcdctl = new(fixture.Server);
+    private readonly EtcdCtlTool _etcdctl = new(fixture.Server, program);
 
     [Fact]
     public async Task Watch_from_an_old_revision_gives_history_then_live_events()
@@ -66,6 +66,35 @@ public sealed class WatchCommandTests(ServerFixture fixture) : IClassFixture<Ser
             result.Error);
     }
 
+    [Fact]
+    public async Task Watch_runs_a_command_for_every_event()
+    {
+        await _etcdctl.RunAsync("put", "exec", "1");
+        const string Script = "echo ran $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE";
+        await using var watch = _etcdctl.Start("watch", "exec", "--rev", $"{await RevisionAsync()}", "--", "sh", "-c", Script);
+        await ExpectAsync(watch, "PUT", "exec", "1", "ran \"PUT\" \"exec\" \"1\"");
+        await _etcdctl.RunAsync("del", "exec");
+        await ExpectAsync(watch, "DELETE", "exec", "", "ran \"DELETE\" \"exec\" \"\"");
+    }
+
+    [Fact]
+    public async Task An_interactive_watch_takes_several_keys_and_asks_for_progress()
+    {
+        await using var watch = _etcdctl.Start("watch", "-i");
+        await _etcdctl.RunAsync("put", "typed/old", "1");
+        var revision = await RevisionAsync();
+        await watch.Input.WriteAsync($"watch typed/new\nwatch typed/old --rev {revision}\n");
+        await watch.Input.FlushAsync();
+        await ExpectAsync(watch, "PUT", "typed/old", "1");
+        await _etcdctl.RunAsync("put", "typed/new", "2");
+        await ExpectAsync(watch, "PUT", "typed/new", "2");
+        await watch.Input.WriteAsync("progress\n");
+        await watch.Input.FlushAsync();
+        var told = await watch.ReadLineAsync();
+        Assert.StartsWith("progress notify: ", told, StringComparison.Ordinal);
+        Assert.True(long.Parse(told.Split(' ')[2], CultureInfo.InvariantCulture) > revision, told);
+    }
+
     private static async Task ExpectAsync(Command watch, params string[] lines)
     {
         foreach (var line in lines)
@@ -74,4 +103,10 @@ public sealed class WatchCommandTests(ServerFixture fixture) : IClassFixture<Ser
 
     private async Task<long> RevisionAsync() =>
         (await _etcdctl.RunJsonAsync("get", "none")).GetProperty("header").GetProperty("revision").GetInt64();
+
+    /// <summary>With the system's program.</summary>
+    public sealed class Debian(ServerFixture fixture) : WatchCommandTests(fixture, EtcdCtlPrograms.Debian);
+
+    /// <summary>With the newer program.</summary>
+    public sealed class Newer(ServerFixture fixture) : WatchCommandTests(fixture, EtcdCtlPrograms.Newer);
 }

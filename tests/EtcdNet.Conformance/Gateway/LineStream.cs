@@ -63,6 +63,15 @@ internal sealed class LineStream : IDisposable
         return RecordedCase.Compact(line);
     }
 
+    /// <summary>The next chunk as it came. Not to be mixed with <see cref="NextAsync"/>.</summary>
+    public async Task<string> NextChunkAsync()
+    {
+        await ReadChunkAsync();
+        var chunk = Encoding.UTF8.GetString([.. _text]);
+        _text.Clear();
+        return chunk;
+    }
+
     public void Dispose() => _socket.Dispose();
 
     private async Task ReadChunkAsync()

@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
@@ -29,6 +31,23 @@ public sealed class StreamTests(ServerFixture fixture) : IClassFixture<ServerFix
         Assert.Contains("\"events\":[{\"kv\":{\"key\":\"dzE=\",", await watch.NextAsync(), StringComparison.Ordinal);
         await PutAsync("w2");
         Assert.Contains("\"watch_id\":\"1\",\"events\":[{\"kv\":{\"key\":\"dzI=\",", await watch.NextAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>python-etcd3gw reads a chunk and takes it for a message.</summary>
+    [Theory]
+    [InlineData(10)]
+    [InlineData(100_000)]
+    public async Task A_message_is_a_chunk(int bytes)
+    {
+        using var client = new EtcdClient(fixture.Server.ClientUrl);
+        var key = string.Create(CultureInfo.InvariantCulture, $"chunk{bytes}");
+        var put = await client.PutAsync(key, new string('x', bytes));
+        var create = $$$"""{"create_request":{"key":"{{{Base64(key)}}}","start_revision":{{{put.Answer.Header.Revision}}}}}""";
+        using var watch = await LineStream.OpenAsync(fixture.Server.ClientUrl, "/v3/watch", create, end: true);
+        var created = JsonDocument.Parse(await watch.NextChunkAsync()).RootElement.GetProperty("result");
+        Assert.True(created.GetProperty("created").GetBoolean());
+        var told = JsonDocument.Parse(await watch.NextChunkAsync()).RootElement.GetProperty("result");
+        Assert.Equal(Base64(key), told.GetProperty("events")[0].GetProperty("kv").GetProperty("key").GetString());
     }
 
     [Fact]
@@ -96,8 +115,9 @@ public sealed class StreamTests(ServerFixture fixture) : IClassFixture<ServerFix
             .Contains("\netcd_debugging_mvcc_watch_stream_total 0\n", StringComparison.Ordinal), _limit);
     }
 
-    private static string Create(string key) =>
-        $"{{\"create_request\":{{\"key\":\"{Convert.ToBase64String(Encoding.UTF8.GetBytes(key))}\"}}}}";
+    private static string Create(string key) => $"{{\"create_request\":{{\"key\":\"{Base64(key)}\"}}}}";
+
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
     private async Task PutAsync(string key)
     {

@@ -91,11 +91,17 @@ public sealed class Command : IAsyncDisposable
         return new CommandResult(_process.ExitCode, string.Concat(rest.Select(l => l + "\n")), await _error);
     }
 
-    /// <summary>Kills the program if it still runs.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>kill -9, without waiting. A program that has ended is left alone.</summary>
+    public void Kill()
     {
         if (!_process.HasExited)
             _process.Kill();
+    }
+
+    /// <summary>Kills the program if it still runs.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Kill();
         await _process.WaitForExitAsync();
         await _pump;
         _process.Dispose();

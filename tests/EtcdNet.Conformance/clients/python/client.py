@@ -25,6 +25,11 @@ say("get missing", client.get("py/none")[0])
 say("prefix", [(text(m.key), text(v)) for v, m in client.get_prefix("py/")])
 say("sorted", [text(m.key) for _, m in client.get_prefix("py/", sort_order="descend", sort_target="key")])
 say("range", [text(m.key) for _, m in client.get_range("py/a", "py/b")])
+say("keys only", [(text(m.key), text(v)) for v, m in client.get_prefix("py/", keys_only=True)])
+say("previous", text(client.put("py/b", "2", prev_kv=True).prev_kv.value))
+response = client.get_response("py/a", serializable=True)
+say("response", response.count, response.more, response.header.revision >= response.kvs[0].mod_revision)
+say("all", {"py/a", "py/b"} <= {text(m.key) for _, m in client.get_all(keys_only=True)})
 
 # compare and swap
 say("create", client.put_if_not_exists("py/a", "x"), client.put_if_not_exists("py/c", "3"))
@@ -49,6 +54,21 @@ for event in events:
 cancel()
 say("watch", seen)
 
+# watch: by callback, once, until a time
+called = threading.Event()
+watch_id = client.add_watch_prefix_callback("py/called/", lambda response: called.set())
+client.put("py/called/1", "x")
+say("callback", called.wait(10))
+client.cancel_watch(watch_id)
+client.delete_prefix("py/called/")
+revision = client.put("py/once", "6").header.revision
+say("once", text(client.watch_once("py/once", timeout=10, start_revision=revision).value))
+client.delete("py/once")
+try:
+    client.watch_once("py/once", timeout=0.2)
+except etcd3.exceptions.WatchTimedOut:
+    say("quiet")
+
 # delete
 say("delete", client.delete("py/a"), client.delete("py/a"))
 say("delete prefix", client.delete_prefix("py/").deleted)
@@ -58,13 +78,21 @@ lease = client.lease(600)
 client.put("py/leased", "x", lease=lease)
 say("lease", lease.granted_ttl, 590 < lease.remaining_ttl <= 600, [text(k) for k in lease.keys])
 say("refresh", [r.TTL for r in lease.refresh()])
+info = client.get_lease_info(lease.id)
+say("info", info.grantedTTL, [text(k) for k in info.keys])
 lease.revoke()
-say("revoked", client.get("py/leased")[0])
+say("revoked", client.get("py/leased")[0], client.get_lease_info(lease.id).TTL, [r.TTL for r in client.refresh_lease(lease.id)])
+chosen = client.lease(700, lease_id=4712)
+say("chosen", chosen.id, chosen.granted_ttl)
+client.revoke_lease(4712)
 
 # lock
 with client.lock("py/mutex", ttl=30) as lock:
     say("lock", lock.is_acquired())
+    say("refreshed", [r.TTL for r in lock.refresh()])
 say("unlocked", lock.is_acquired())
+other = client.lock("py/mutex", ttl=30)
+say("next", other.acquire(), other.release())
 
 # compaction
 client.put("py/old", "1")
@@ -78,6 +106,17 @@ say("status", status.version, status.leader.name, status.db_size > 0, status.raf
 say("members", [(m.name, list(m.client_urls), list(m.peer_urls)) for m in client.members])
 say("hash", isinstance(client.hash(), int))
 say("alarms", [str(a) for a in client.list_alarms()])
+raised = client.create_alarm()
+say("raised", [a.alarm_type for a in raised], [a.alarm_type for a in client.list_alarms()])
+try:
+    client.put("py/full", "x")
+except Exception as error:
+    say("full", error.code().name, error.details())
+client.disarm_alarm()
+say("disarmed", list(client.list_alarms()))
+say("defragment", client.defragment())
+member = next(client.members)
+say("update", client.update_member(member.id, member.peer_urls))
 
 # errors
 try:
