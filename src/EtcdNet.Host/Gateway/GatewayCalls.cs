@@ -7,7 +7,6 @@ namespace EtcdNet.Host.Gateway;
 /// <summary>The kinds of calls between JSON and the loopback.</summary>
 internal static class GatewayCalls
 {
-
     /// <summary>One request, one answer. What follows the first value of the body is not looked at, as in etcd.</summary>
     public static async Task UnaryAsync(GatewayExchange exchange, GrpcMethod method, JsonBodyReader body, Func<GrpcLoopbackCall> start)
     {
