@@ -1,0 +1,222 @@
+using EtcdNet.Conformance.Semantics;
+using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Protocol.Mvccpb;
+using EtcdNet.Protocol.V3electionpb;
+using EtcdNet.Protocol.V3lockpb;
+using EtcdNet.Testing.Clients;
+using EtcdNet.Testing.Processes;
+using Google.Protobuf;
+
+namespace EtcdNet.Conformance.Differential;
+
+/// <summary>
+/// The oracle and the tested server, fresh and side by side, and what both have been asked: every call goes to both at once, and their answers are compared
+/// before the next one is sent. Not thread-safe.
+/// </summary>
+internal sealed class World : IAsyncDisposable
+{
+    private const int Remembered = 40;
+    private static readonly Dictionary<string, string> _noHeaders = [];
+    private static readonly TimeSpan _waitLimit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan _answerLimit = TimeSpan.FromSeconds(60);
+    private readonly Queue<string> _last = [];
+    private readonly SortedDictionary<string, int> _outcomes = new(StringComparer.Ordinal);
+    private ulong _named = Side.OwnMember;
+
+    private World(Side left, Side right, int seed)
+    {
+        (Left, Right, Random) = (left, right, new Random(seed));
+        Judge = new Judge(right.Server.Target.IsEtcdNet ? KnownDifferences.All : []);
+    }
+
+    /// <summary>The oracle.</summary>
+    public Side Left { get; }
+
+    /// <summary>The tested server.</summary>
+    public Side Right { get; }
+
+    /// <summary>The one source of chance.</summary>
+    public Random Random { get; }
+
+    /// <summary>Compares.</summary>
+    public Judge Judge { get; }
+
+    /// <summary>Revisions of the store.</summary>
+    public StoreState Store { get; } = new();
+
+    /// <summary>Whether an alarm is on.</summary>
+    public bool Alarmed { get; set; }
+
+    /// <summary>Requests that were compared.</summary>
+    public int Requests { get; private set; }
+
+    /// <summary>How often each RPC ended in which way.</summary>
+    public IReadOnlyDictionary<string, int> Outcomes => _outcomes;
+
+    /// <summary>Called after each request that has moved the revision.</summary>
+    public Func<Task>? Moved { get; set; }
+
+    /// <summary>Called before a compaction: whatever reads the past has to be done with it. False when it must not be made now.</summary>
+    public Func<long, Task<bool>>? Compacting { get; set; }
+
+    /// <summary>The header with the token of every request that names no headers; see <see cref="StandIns"/>.</summary>
+    public IReadOnlyDictionary<string, string> UsualHeaders { get; set; } = _noHeaders;
+
+    /// <summary>The name of the id that the servers have chosen last.</summary>
+    public long LastNamed => (long)_named;
+
+    /// <summary>What both were asked last, for the report of a difference.</summary>
+    public string Last => $"{string.Join("\n", _last)}\nThe logs:\n{Tail(Left)}\n{Tail(Right)}";
+
+    /// <summary>Starts both.</summary>
+    public static async Task<World> StartAsync(int seed, int clients, params string[] flags)
+    {
+        Side left = await Side.StartAsync(ServerTarget.Oracle, clients, flags);
+        try
+        {
+            return new World(left, await Side.StartAsync(ServerTarget.UnderTest, clients, flags), seed);
+        }
+        catch
+        {
+            await left.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A unary call to both, and how it ended, which is the same for both.</summary>
+    public async Task<Outcome> CallAsync(int client, string rpc, IMessage request, IReadOnlyDictionary<string, string>? headers = null)
+    {
+        if (request is CompactionRequest compaction && Compacting is not null && !await Compacting(compaction.Revision))
+            return new Outcome(default, "left out", null);
+        using CallPair call = Begin(client, rpc, request, headers);
+        Outcome outcome = await EndAsync(call);
+        if (request is CompactionRequest { Revision: var compacted } && outcome.Answer is not null)
+            Store.Compacted = compacted;
+        return outcome;
+    }
+
+    /// <summary>Starts a call that may have to wait.</summary>
+    public CallPair Begin(int client, string rpc, IMessage request, IReadOnlyDictionary<string, string>? headers = null)
+    {
+        Remember($"client {client} {rpc} {Shown(request)}{(headers is null ? "" : " " + string.Join(", ", headers))}");
+        headers ??= UsualHeaders;
+        return new CallPair(rpc, request, headers, cancellation => [Start(Left, cancellation), Start(Right, cancellation)]);
+
+        Task<GrpcReply<byte[]>> Start(Side side, CancellationToken cancellation) => side.Client(client).Grpc.CallBytesAsync(
+            Rpcs.PathOf(rpc), GrpcFrames.Encode(side.StandIns.Outgoing(request)), HeadersOf(side, headers), _waitLimit, cancellation);
+    }
+
+    /// <summary>Headers as one server has to get them.</summary>
+    public static Dictionary<string, string> HeadersOf(Side side, IReadOnlyDictionary<string, string> headers) =>
+        headers.ToDictionary(static header => header.Key, header => side.StandIns.Outgoing(header.Value));
+
+    /// <summary>Waits for both answers of a call, which have to come now, and compares.</summary>
+    public async Task<Outcome> EndAsync(CallPair call)
+    {
+        GrpcReply<byte[]>[] replies;
+        try
+        {
+            replies = await Task.WhenAll(call.Replies).WaitAsync(_answerLimit);
+        }
+        catch (TimeoutException)
+        {
+            string state = string.Join(", ", call.Replies.Select(static reply => reply.Status));
+            throw new TimeoutException($"{call.Rpc} was not answered by both within {_answerLimit.TotalSeconds} s (etcd, tested: {state}): {Shown(call.Request)}");
+        }
+
+        Learn(call.Request, call.Rpc, replies);
+        Outcome expected = Normal.Of(call.Rpc, call.Request, replies[0], Left.StandIns);
+        Outcome answered = Normal.Of(call.Rpc, call.Request, replies[1], Right.StandIns);
+        Compare(new Exchange(call.Rpc, call.Request, call.Headers, expected, answered));
+        if (answered.Answer is not null && Normal.HeaderOf(answered.Answer) is { } header)
+            await MoveAsync(header.Revision);
+        return answered;
+    }
+
+    /// <summary>Compares what both have answered, however they were asked.</summary>
+    public void Compare(Exchange exchange)
+    {
+        Requests++;
+        Outcome expected = exchange.Expected;
+        string outcome = $"{exchange.Rpc} {(expected.Answer is null ? $"{(int)expected.Status} {expected.Message}" : "OK")}";
+        _outcomes[outcome] = _outcomes.GetValueOrDefault(outcome) + 1;
+        if (Judge.DifferenceOf(exchange) is { } difference)
+            throw new InvalidOperationException($"{exchange.Rpc} {Shown(exchange.Request)} {string.Join(", ", exchange.Headers)}{difference}");
+    }
+
+    /// <summary>Counts an answer of a stream or of the gateway that was compared.</summary>
+    public void Count(string outcome)
+    {
+        Requests++;
+        _outcomes[outcome] = _outcomes.GetValueOrDefault(outcome) + 1;
+    }
+
+    /// <summary>Notes for the report of a difference what was done beside calls.</summary>
+    public void Remember(string what)
+    {
+        if (_last.Count == Remembered)
+            _last.Dequeue();
+        _last.Enqueue(what);
+    }
+
+    /// <summary>An answer has told a revision; when it is a new one, everybody who waits for a change may have got it.</summary>
+    public async Task MoveAsync(long revision)
+    {
+        if (revision <= Store.Revision)
+            return;
+        Store.Revision = revision;
+        if (Moved is not null)
+            await Moved();
+    }
+
+    /// <summary>The keys under a prefix, oldest first.</summary>
+    public async Task<List<KeyValue>> UnderAsync(int client, string prefix)
+    {
+        ByteString first = ByteString.CopyFromUtf8(prefix);
+        byte[] end = first.ToByteArray();
+        end[^1]++;
+        var request = new RangeRequest { Key = first, RangeEnd = ByteString.CopyFrom(end) };
+        Outcome outcome = await CallAsync(client, "Range", request);
+        var answer = outcome.Answer as RangeResponse ?? throw new InvalidOperationException($"both cannot be read any more: {outcome}");
+        return [.. answer.Kvs.OrderBy(static kv => kv.CreateRevision)];
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Left.DisposeAsync();
+        await Right.DisposeAsync();
+    }
+
+    /// <summary>A message as text, cut when it is long.</summary>
+    public static string Shown(IMessage request)
+    {
+        string text = ReadableJson.Format(request);
+        return text.Length <= 1000 ? text : $"{text[..1000]}… ({text.Length} characters)";
+    }
+
+    private static string Tail(Side side) => string.Join('\n', side.Server.Log.Split('\n').TakeLast(8).Select(static line => line.Length < 600 ? line : line[..600]));
+
+    // Ids that each server has chosen itself.
+    private void Learn(IMessage request, string rpc, GrpcReply<byte[]>[] replies)
+    {
+        if (replies.Any(static reply => reply.Value is null))
+            return;
+        ulong[]? chosen = request switch
+        {
+            LeaseGrantRequest { ID: 0 } => [.. replies.Select(static reply => (ulong)LeaseGrantResponse.Parser.ParseFrom(reply.Value).ID)],
+            LockRequest { Lease: 0 } => [.. replies.Select(static reply => LeaseOf(LockResponse.Parser.ParseFrom(reply.Value).Key))],
+            CampaignRequest { Lease: 0 } => [.. replies.Select(static reply => (ulong)CampaignResponse.Parser.ParseFrom(reply.Value).Leader.Lease)],
+            MemberAddRequest => [.. replies.Select(static reply => MemberAddResponse.Parser.ParseFrom(reply.Value).Member.ID)],
+            _ => null,
+        };
+        if (chosen is null)
+            return;
+        Assert.All(chosen, id => Assert.True(id != 0, $"{rpc} chose no id"));
+        _named++;
+        Left.StandIns.Add(_named, chosen[0]);
+        Right.StandIns.Add(_named, chosen[1]);
+    }
+
+    private static ulong LeaseOf(ByteString lockKey) => Convert.ToUInt64(lockKey.ToStringUtf8().Split('/')[^1], 16);
+}
