@@ -8,4 +8,5 @@ namespace EtcdNet.Conformance.Differential;
 /// <param name="Headers">The headers that were sent beside the usual ones.</param>
 /// <param name="Expected">What the oracle answered.</param>
 /// <param name="Answered">What the tested server answered.</param>
-internal sealed record Exchange(string Rpc, IMessage Request, IReadOnlyDictionary<string, string> Headers, Outcome Expected, Outcome Answered);
+/// <param name="IsLost">Whether it is a call that has waited in a line until its place was lost.</param>
+internal sealed record Exchange(string Rpc, IMessage Request, IReadOnlyDictionary<string, string> Headers, Outcome Expected, Outcome Answered, bool IsLost = false);

@@ -33,9 +33,10 @@ internal sealed class RequestGenerator(Random random, StoreState store)
         < 900 => ("LeaseLeases", new LeaseLeasesRequest()),
         < 920 => ("LeaseKeepAlive", new LeaseKeepAliveRequest { ID = LeaseId() }),
         < 935 => ("HashKV", new HashKVRequest { Revision = Hashed() }),
-        < 970 => ("Watch", new WatchRequest { CreateRequest = Watch() }),
-        < 973 => ("Watch", new WatchRequest { ProgressRequest = new WatchProgressRequest() }),
-        < 975 => ("Watch", new WatchRequest()),
+        < 966 => ("Watch", new WatchRequest { CreateRequest = Watch() }),
+        < 969 => ("Watch", new WatchRequest { ProgressRequest = new WatchProgressRequest() }),
+        < 971 => ("Watch", new WatchRequest()),
+        < 988 => ("Put", Put()),
         _ => ("Watch", new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = WatchId() } }),
     };
 
@@ -150,6 +151,9 @@ internal sealed class RequestGenerator(Random random, StoreState store)
                 _ => Past(),
             },
         };
+        // A deletion in the compacted revision itself: EtcdNet may still know the pair before it, etcd does not.
+        if (watch.PrevKv && watch.StartRevision == store.Compacted)
+            watch.StartRevision++;
         // A number that is no filter filters nothing.
         while (random.Next(3) == 0)
             watch.Filters.Add((WatchCreateRequest.Types.FilterType)random.Next(random.Next(6) == 0 ? 5 : 2));
@@ -164,11 +168,13 @@ internal sealed class RequestGenerator(Random random, StoreState store)
         _ => random.Next(1, WatchIds + 1),
     };
 
-    private ByteString Key() => random.Next(200) == 0
+    /// <summary>Mostly one of 72 keys.</summary>
+    public ByteString Key() => random.Next(200) == 0
         ? ByteString.Empty
         : ByteString.CopyFromUtf8(new string([.. Enumerable.Range(0, random.Next(1, 3)).Select(_ => Letters[random.Next(Letters.Length)])]));
 
-    private ByteString RangeEnd() => random.Next(8) switch
+    /// <summary>The end of a range: none, no end at all, or a key that may lie before the first one.</summary>
+    public ByteString RangeEnd() => random.Next(8) switch
     {
         < 3 => ByteString.Empty,
         3 => ByteString.CopyFrom(0),

@@ -1,7 +1,9 @@
 using System.Net.Http.Headers;
 using System.Text;
+using EtcdNet.Protocol;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
+using Google.Protobuf;
 
 namespace EtcdNet.Conformance.Differential;
 
@@ -43,6 +45,15 @@ internal sealed class Side : IAsyncDisposable
 
     /// <summary>A client, from 0.</summary>
     public EtcdClient Client(int number) => _clients[number];
+
+    /// <summary>The first message of a stream, or the status of a stream that has ended before it.</summary>
+    public async Task<GrpcReply<byte[]>> FirstAsync(int client, string rpc, IMessage request, IReadOnlyDictionary<string, string> headers)
+    {
+        using GrpcByteStream stream = Client(client).Grpc.OpenBytes(Rpcs.PathOf(rpc), World.HeadersOf(this, headers));
+        stream.Send(GrpcFrames.Encode(StandIns.Outgoing(request)));
+        byte[]? first = await stream.ReadAsync(TimeSpan.FromSeconds(60));
+        return first is null ? new GrpcReply<byte[]>(stream.End!.Value.Status, stream.End.Value.Message, null) : new GrpcReply<byte[]>(GrpcStatus.OK, "", first);
+    }
 
     /// <summary>A client of the JSON gateway: status and body of the answer.</summary>
     public async Task<(int Status, string Body)> PostAsync(string path, string json, IReadOnlyDictionary<string, string> headers)

@@ -14,6 +14,7 @@ internal sealed class StandIns
 {
     private readonly Dictionary<ulong, ulong> _realOf = [];
     private readonly Dictionary<ulong, ulong> _nameOf = [];
+    private readonly Dictionary<string, string> _tokenOf = [];
     private readonly List<(string Name, string Real)> _texts = [];
 
     /// <summary>Names an id.</summary>
@@ -24,6 +25,16 @@ internal sealed class StandIns
         // Keys of locks end with the lease, alarms in the status name the member.
         Add(name.ToString("x", CultureInfo.InvariantCulture), real.ToString("x", CultureInfo.InvariantCulture));
         Add(name.ToString(CultureInfo.InvariantCulture), real.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Names a token.</summary>
+    public void AddToken(string name, string real) => _tokenOf[name] = real;
+
+    /// <summary>The value of a header, with the token that it names.</summary>
+    public string TokenOf(string header)
+    {
+        int name = header.LastIndexOf(' ') + 1;
+        return _tokenOf.TryGetValue(header[name..], out string? real) ? header[..name] + real : header;
     }
 
     /// <summary>Names a text.</summary>

@@ -46,7 +46,7 @@ internal sealed class WatchPair : IDisposable
     /// <summary>Creates the watcher that sees everything that can still be asked for.</summary>
     internal async Task StartAsync(long compacted)
     {
-        var create = new WatchCreateRequest { Key = _zero, RangeEnd = _zero, WatchId = Everything, PrevKv = true, StartRevision = Math.Max(1, compacted) };
+        var create = new WatchCreateRequest { Key = _zero, RangeEnd = _zero, WatchId = Everything, PrevKv = true, StartRevision = compacted + 1 };
         _left.Send(new WatchRequest { CreateRequest = create });
         _right.Send(new WatchRequest { CreateRequest = create });
         await AssertSameAsync();

@@ -8,6 +8,8 @@ internal sealed class AlarmSession(World world, int client) : Session(world, cli
 {
     private static readonly ulong[] _members = [0, 1, 42, ulong.MaxValue, Side.OwnMember];
 
+    private AlarmType _kind;
+
     /// <inheritdoc/>
     public override bool IsHolding => World.Alarmed;
 
@@ -48,9 +50,12 @@ internal sealed class AlarmSession(World world, int client) : Session(world, cli
 
     private async Task AlarmAsync(Action action)
     {
-        var request = new AlarmRequest { Action = action, MemberID = OneOf(_members), Alarm = (AlarmType)Random.Next(3) };
+        // One kind at a time: with both on, 3.5 heeds only the one that was raised last, and none when either was ended; 3.6 heeds both.
+        AlarmType kind = _kind is AlarmType.None ? OneOf(AlarmType.Nospace, AlarmType.Corrupt) : _kind;
+        var request = new AlarmRequest { Action = action, MemberID = OneOf(_members), Alarm = Random.Next(4) == 0 ? AlarmType.None : kind };
         await CallAsync("Alarm", request);
         var answer = (AlarmResponse)(await CallAsync("Alarm", new AlarmRequest())).Answer!;
+        _kind = answer.Alarms.Select(static alarm => alarm.Alarm).FirstOrDefault();
         World.Alarmed = answer.Alarms.Count > 0;
     }
 }

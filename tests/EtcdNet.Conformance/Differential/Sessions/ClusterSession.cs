@@ -5,8 +5,9 @@ namespace EtcdNet.Conformance.Differential.Sessions;
 /// <summary>Members: lists, changes that are refused, and a learner that is added and removed at once.</summary>
 internal sealed class ClusterSession(World world, int client) : Session(world, client)
 {
+    // Only what etcd refuses for sure: a voter that it takes, with a port of 99999 for example, takes the majority of a lone member along.
     private static readonly string[] _badUrls =
-        ["", "x", "m8:2380", "http://m8", "ftp://m8:1", "http://m8:1/path", "http://m8:99999", "http://:1", "http://m8:x", "//m8:1", "http://m 8:1"];
+        ["", "x", "m8:2380", "http://m8", "ftp://m8:1", "http://m8:1/path", "http://m8:x", "//m8:1", "http://m 8:1"];
 
     private int _learners;
 
@@ -48,8 +49,8 @@ internal sealed class ClusterSession(World world, int client) : Session(world, c
         await CallAsync("MemberList", new MemberListRequest());
         await CallAsync("MemberAdd", new MemberAddRequest { IsLearner = true, PeerURLs = { Random.Next(2) == 0 ? url : "http://other.example:2380" } });
         await CallAsync("MemberPromote", new MemberPromoteRequest { ID = id });
-        await CallAsync("MemberUpdate", new MemberUpdateRequest { ID = id, PeerURLs = { Random.Next(2) == 0 ? Side.PeerUrl : "http://third.example:2380" } });
         await CallAsync("MoveLeader", new MoveLeaderRequest { TargetID = id });
+        await CallAsync("MemberUpdate", new MemberUpdateRequest { ID = id, PeerURLs = { Random.Next(2) == 0 ? Side.PeerUrl : "http://third.example:2380" } });
         await CallAsync("MemberRemove", new MemberRemoveRequest { ID = id });
         await CallAsync("MemberRemove", new MemberRemoveRequest { ID = id });
     }

@@ -81,7 +81,7 @@ internal sealed class ElectionSession(World world, int client, LeaseIds leases) 
         if (Random.Next(20) == 0)
             return null;
         if (_keys.Count == 0 || Random.Next(12) == 0)
-            return new LeaderKey { Name = Bytes("e"), Key = Bytes(OneOf("", "e/1", "e/never")), Rev = Random.Next(3), Lease = OneOf(0, 1, _leases[0]) };
+            return new LeaderKey { Name = Bytes("e"), Key = Bytes(OneOf("", "e/1", "e/never")), Rev = Random.Next(3), Lease = OneOf(1, _leases[0]) };
         LeaderKey key = _keys[Random.Next(Math.Max(0, _keys.Count - 6), _keys.Count)].Clone();
         if (Random.Next(10) == 0)
             key.Rev += OneOf(-1, 1);

@@ -46,6 +46,8 @@ internal sealed class GatewaySession(World world, int client) : Session(world, c
 
     private async Task PostAsync(string rpc, IMessage request)
     {
+        if (World.LeavesOut(request))
+            return;
         bool ownNames = Random.Next(3) > 0;
         string json = new JsonFormatter(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(ownNames)).Format(request);
         World.Remember($"client {Client} POST {_paths[rpc]} {World.Shown(request)}");

@@ -12,7 +12,8 @@ internal sealed class LimitSession(World world, int client) : Session(world, cli
     /// <inheritdoc/>
     public override Task StepAsync() => Random.Next(24) switch
     {
-        < 2 => CallAsync("Put", new PutRequest { Key = Bytes("limit"), Value = Zeros(RequestMax + Random.Next(-80, 80)) }),
+        0 => CallAsync("Put", new PutRequest { Key = Bytes("limit"), Value = Zeros(RequestMax + Random.Next(-80, 80)) }),
+        1 => CallAsync("Put", new PutRequest { Key = Bytes("limit") }),
         2 => CallAsync("Put", new PutRequest { Key = Bytes("limit"), Value = Zeros(RequestMax + (512 << 10) + Random.Next(-40, 40)) }),
         3 => CallAsync("Put", new PutRequest { Key = Zeros(Random.Next(1, 70_000)) }),
         < 8 => CallAsync("Txn", Wide()),

@@ -28,9 +28,6 @@ internal sealed class SessionRunner
     /// <summary>Events that watchers have seen.</summary>
     public long Events { get; private set; }
 
-    public SortedDictionary<string,(int N,double Ms)> Times {get;} = [];
-    private async Task T(string n, Func<Task> f){ long t=System.Diagnostics.Stopwatch.GetTimestamp(); await f(); var (a,b)=Times.GetValueOrDefault(n); Times[n]=(a+1,b+System.Diagnostics.Stopwatch.GetElapsedTime(t).TotalMilliseconds);}
-
     private IEnumerable<Session> Running => _sessions.OfType<Session>().ToList();
 
     /// <summary>Goes on until so many requests were compared, and ends all sessions.</summary>
@@ -40,9 +37,9 @@ internal sealed class SessionRunner
         {
             int client = _world.Random.Next(Clients);
             if (_left[client]-- > 0)
-                await T("step " + _sessions[client]!.GetType().Name, _sessions[client]!.StepAsync);
+                await _sessions[client]!.StepAsync();
             else if (_sessions[client] is null or { IsHolding: true } || !Running.Any(static one => one.IsHolding))
-                await T("next", () => NextAsync(client));
+                await NextAsync(client);
         }
 
         foreach (int client in Enumerable.Range(0, Clients).OrderBy(client => _sessions[client] is not AlarmSession))
@@ -100,7 +97,8 @@ internal sealed class SessionRunner
         < 10 => new LockSession(_world, client, _leases),
         < 12 => new ElectionSession(_world, client, _leases),
         12 => new LeaseSession(_world, client, _leases),
-        13 => new AlarmSession(_world, client),
+        // One at a time, see there.
+        13 when !Running.Any(static one => one is AlarmSession) => new AlarmSession(_world, client),
         14 => new MaintenanceSession(_world, client),
         15 => new ClusterSession(_world, client),
         16 => new LimitSession(_world, client),
@@ -113,7 +111,7 @@ internal sealed class SessionRunner
         if (_sessions[client] is not { } session)
             return;
         _world.Remember($"client {client} ends its {session.GetType().Name}");
-        await T("end "+session.GetType().Name, session.EndAsync);
+        await session.EndAsync();
         _sessions[client] = null;
         _left[client] = 0;
         if (session is KvSession kv)
@@ -124,7 +122,7 @@ internal sealed class SessionRunner
     private async Task MovedAsync()
     {
         foreach (Session session in Running)
-            await T("moved "+session.GetType().Name, session.MovedAsync);
+            await session.MovedAsync();
     }
 
     private async Task<bool> CompactingAsync(long revision)
@@ -135,7 +133,7 @@ internal sealed class SessionRunner
         if (_world.Alarmed || Running.Any(one => one.OldestRead <= revision))
             return false;
         foreach (Session session in Running)
-            await T("compacting", ()=>session.CompactingAsync(revision));
+            await session.CompactingAsync(revision);
         return true;
     }
 }

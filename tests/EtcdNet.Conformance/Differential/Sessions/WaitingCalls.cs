@@ -62,15 +62,16 @@ internal sealed class WaitingCalls(World world, int client)
             List<KeyValue> line = await world.UnderAsync(client, prefix.Key + "/");
             foreach (Waiting one in prefix)
             {
+                one.IsLost |= !line.Exists(kv => kv.Key.ToStringUtf8() == one.Key && kv.CreateRevision == one.Created);
                 bool isFirst = line.Count == 0 || line[0].CreateRevision >= one.Created;
                 if (!isFirst)
                 {
-                    Assert.False(one.Call.Replies.Any(static reply => reply.IsCompleted), $"{one.Call.Rpc} {one.Key} was answered before its turn");
+                    world.ThrowIfAnswered(one.Call, one.IsLost);
                     continue;
                 }
 
                 _waiting.Remove(one);
-                outcomes.Add(await world.EndAsync(one.Call));
+                outcomes.Add(await world.EndAsync(one.Call, one.IsLost));
                 one.Call.Dispose();
             }
         }
@@ -143,5 +144,9 @@ internal sealed class WaitingCalls(World world, int client)
         return answer.Kvs.Any(kv => wanted(kv));
     }
 
-    private sealed record Waiting(CallPair Call, string Name, string Key, long Created, long Since);
+    private sealed record Waiting(CallPair Call, string Name, string Key, long Created, long Since)
+    {
+        /// <summary>Its key is gone: it will not get what it waits for.</summary>
+        public bool IsLost { get; set; }
+    }
 }
