@@ -101,7 +101,7 @@ public sealed partial class GrpcCall
     internal bool RequestIsGzip { get; set; }
 
     /// <summary>
-    /// The value of a request header (lower-case name), or null. Several values are joined by commas.
+    /// The value of a request header (lower-case name), one character a byte, or null. Several values are joined by commas.
     /// A look-up allocates nothing.
     /// </summary>
     public string? Metadata(string name)

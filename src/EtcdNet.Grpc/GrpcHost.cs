@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using EtcdNet.Grpc.Internal;
 using EtcdNet.Grpc.Transport;
 using Microsoft.AspNetCore.Builder;
@@ -127,6 +128,8 @@ public sealed class GrpcHost : IAsyncDisposable
     private void ConfigureKestrel(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
+        // Headers are bytes, one a character. Read as UTF-8, one that is none would cost the client its connection with all calls on it.
+        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
         // Proxies and TLS terminators send a scheme and a host of their own; nothing here reads either.
         kestrel.AllowAlternateSchemes = true;
         kestrel.AllowHostHeaderOverride = true;

@@ -1,3 +1,4 @@
+using System.Text;
 using EtcdNet.Grpc;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Health;
@@ -13,13 +14,14 @@ namespace EtcdNet.Host.Rpc;
 internal sealed class CallGate(ServerMetrics metrics, IConsensusStatus status)
 {
     private const string UnknownVersion = "unknown";
+    private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly HashSet<string> s_learnerStreams = ["/etcdserverpb.Maintenance/Snapshot", "/grpc.health.v1.Health/Watch"];
 
     /// <summary>Counts a unary call by the client's version, and refuses what a learner does not serve or what requires a leader that is not there.</summary>
-    /// <exception cref="EtcdException">NotSupportedForLearner, NoLeader.</exception>
+    /// <exception cref="EtcdException">InvalidClientAPIVersion, NotSupportedForLearner, NoLeader.</exception>
     public CallContext Enter(GrpcCall call, IMessage request)
     {
-        metrics.CountClientRequest(call.Metadata("client-api-version") ?? UnknownVersion, stream: false);
+        metrics.CountClientRequest(VersionOf(call), stream: false);
         var context = new GrpcCallContext(call) { Request = request };
         call.State = context;
         ConsensusStatus now = status.Current;
@@ -31,12 +33,30 @@ internal sealed class CallGate(ServerMetrics metrics, IConsensusStatus status)
     }
 
     /// <summary>Counts a stream; that its leader is lost it finds out by itself.</summary>
-    /// <exception cref="EtcdException">NotSupportedForLearner.</exception>
+    /// <exception cref="EtcdException">InvalidClientAPIVersion, NotSupportedForLearner.</exception>
     public CallContext EnterStream(GrpcCall call, string path)
     {
-        metrics.CountClientRequest(call.Metadata("client-api-version") ?? UnknownVersion, stream: true);
+        metrics.CountClientRequest(VersionOf(call), stream: true);
         if (status.Current.IsLearner && !s_learnerStreams.Contains(path))
             throw EtcdError.NotSupportedForLearner.ToException();
         return new GrpcCallContext(call);
+    }
+
+    // The text becomes a label of a metric, and those are UTF-8 (etcd 3.6; 3.5 ends with a panic).
+    private static string VersionOf(GrpcCall call)
+    {
+        string? version = call.Metadata("client-api-version");
+        if (version is null)
+            return UnknownVersion;
+        if (Ascii.IsValid(version))
+            return version;
+        try
+        {
+            return s_utf8.GetString(Encoding.Latin1.GetBytes(version));
+        }
+        catch (DecoderFallbackException)
+        {
+            throw EtcdError.InvalidClientAPIVersion.ToException();
+        }
     }
 }

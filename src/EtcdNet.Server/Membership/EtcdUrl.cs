@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace EtcdNet.Server.Membership;
 
 /// <summary>
@@ -10,6 +12,10 @@ namespace EtcdNet.Server.Membership;
 /// <param name="Port">0 to 65535; -1 for a unix socket.</param>
 public sealed record EtcdUrl(string Text, string Scheme, string Host, int Port)
 {
+    /// <summary>What Go takes in a host besides letters outside ASCII; <c>%</c> stands before an escaped byte.</summary>
+    private static readonly SearchValues<char> s_hostCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!$&'()*+,;=:[]<>\"%");
+
     /// <summary>True for https and unixs.</summary>
     public bool IsTls => Scheme is "https" or "unixs";
 
@@ -73,6 +79,8 @@ public sealed record EtcdUrl(string Text, string Scheme, string Host, int Port)
         var close = authority.LastIndexOf(']');
         if (authority.StartsWith('[') && close < 0) return $"parse \"{text}\": missing ']' in host";
         if (authority.Contains('@', StringComparison.Ordinal)) return $"URL must not contain a user: {text}";
+        var bad = authority.AsSpan().IndexOfAnyExcept(s_hostCharacters);
+        if (bad >= 0 && authority[bad] < 0x80) return $"parse \"{text}\": invalid character \"{authority[bad]}\" in host name";
         var colon = authority.LastIndexOf(':');
         if (colon <= close) return noPort;
         var portText = authority[(colon + 1)..];

@@ -48,6 +48,9 @@ internal sealed class MembershipChanges(
     /// <exception cref="EtcdException">MemberBadURLs, MemberNotFound, PeerURLExist; or what proposals throw.</exception>
     public ValueTask UpdateAsync(ulong id, IReadOnlyCollection<string> peerUrls, CancellationToken cancellation)
     {
+        // etcd does not look at the URLs; of a member that is not there it says so whatever they are.
+        if (EtcdUrl.TryParseList(peerUrls, out _) is not null && members.Find(id) is null)
+            throw EtcdError.MemberNotFound.ToException();
         var member = new Member { Id = id, PeerUrls = Parse(peerUrls) };
         return ProposeAsync(ConfChangeType.UpdateNode, id, MemberJson.WriteContext(member), cancellation);
     }

@@ -1,61 +1,65 @@
-using EtcdNet.Conformance.Semantics;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Mvccpb;
 using EtcdNet.Testing.Clients;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 
 namespace EtcdNet.Conformance.Differential;
 
-/// <summary>Takes out of an answer what may differ between two right servers: ids, terms, clocks, and orders that are nobody's promise.</summary>
+/// <summary>Takes out of an answer what may differ between two right servers: ids, terms, clocks, sizes, and orders that are nobody's promise.</summary>
 internal static class Normal
 {
-    /// <summary>The answer without all that; null when the call failed.</summary>
-    public static IMessage? Answer(IMessage request, GrpcReply<byte[]> reply)
+    /// <summary>How a call ended, without all that.</summary>
+    public static Outcome Of(string rpc, IMessage request, GrpcReply<byte[]> reply, StandIns standIns)
     {
         if (reply.Value is null)
-            return null;
-        IMessage answer = request switch
-        {
-            PutRequest => PutResponse.Parser.ParseFrom(reply.Value),
-            RangeRequest range => Range(range, RangeResponse.Parser.ParseFrom(reply.Value)),
-            DeleteRangeRequest => DeleteRangeResponse.Parser.ParseFrom(reply.Value),
-            TxnRequest => TxnResponse.Parser.ParseFrom(reply.Value),
-            CompactionRequest => CompactionResponse.Parser.ParseFrom(reply.Value),
-            LeaseGrantRequest => LeaseGrantResponse.Parser.ParseFrom(reply.Value),
-            LeaseRevokeRequest => LeaseRevokeResponse.Parser.ParseFrom(reply.Value),
-            LeaseTimeToLiveRequest => TimeToLive(LeaseTimeToLiveResponse.Parser.ParseFrom(reply.Value)),
-            LeaseLeasesRequest => Leases(LeaseLeasesResponse.Parser.ParseFrom(reply.Value)),
-            HashKVRequest => Hash(HashKVResponse.Parser.ParseFrom(reply.Value)),
-            _ => throw new ArgumentException($"no answer is known for {request.Descriptor.Name}"),
-        };
+            return new Outcome(reply.Status, standIns.Incoming(reply.Message), null);
+        IMessage answer = Rpcs.AnswerOf(rpc).Parser.ParseFrom(reply.Value);
+        standIns.Incoming(answer);
+        return Outcome.Of(Of(request, answer));
+    }
+
+    /// <summary>The header of an answer; null when it has none.</summary>
+    public static ResponseHeader? HeaderOf(IMessage answer) => answer.Descriptor.FindFieldByName("header")?.Accessor.GetValue(answer) as ResponseHeader;
+
+    /// <summary>Takes ids and term out of a header.</summary>
+    public static void Clear(ResponseHeader? header)
+    {
+        if (header is not null)
+            (header.ClusterId, header.MemberId, header.RaftTerm) = (0, 0, 0);
+    }
+
+    private static IMessage Of(IMessage request, IMessage answer)
+    {
         Clear(HeaderOf(answer));
+        switch (answer)
+        {
+            case RangeResponse range: SortTies((RangeRequest)request, range); break;
+            case LeaseTimeToLiveResponse lease: TimeToLive(lease); break;
+            case LeaseLeasesResponse leases: Sort(leases.Leases, static lease => $"{lease.ID:X16}"); break;
+            case AlarmResponse alarms: Sort(alarms.Alarms, static alarm => $"{alarm.MemberID:X16} {alarm.Alarm}"); break;
+            case StatusResponse status: Status(status); break;
+            // A sum over the bytes of the data file.
+            case HashResponse hash: hash.Hash = 0; break;
+            case MemberAddResponse members: SortMembers(members.Members); break;
+            case MemberRemoveResponse members: SortMembers(members.Members); break;
+            case MemberUpdateResponse members: SortMembers(members.Members); break;
+            case MemberListResponse members: SortMembers(members.Members); break;
+            case AuthenticateResponse token: token.Token = token.Token.Length > 0 ? "given" : ""; break;
+        }
+
         return answer;
     }
 
-    /// <summary>A failed call as text, or an answer.</summary>
-    public static string Text(GrpcReply<byte[]> reply, IMessage? answer) =>
-        answer is null ? $"{(int)reply.Status} {reply.Message}" : ReadableJson.Format(answer);
-
-    /// <summary>The header of an answer.</summary>
-    public static ResponseHeader HeaderOf(IMessage answer) =>
-        (ResponseHeader)answer.Descriptor.FindFieldByName("header").Accessor.GetValue(answer);
-
-    /// <summary>Takes ids and term out of a header.</summary>
-    public static void Clear(ResponseHeader header) => (header.ClusterId, header.MemberId, header.RaftTerm) = (0, 0, 0);
-
     // Pairs that are equal in what they are sorted by come in any order.
-    private static RangeResponse Range(RangeRequest request, RangeResponse answer)
+    private static void SortTies(RangeRequest request, RangeResponse answer)
     {
-        if (request.SortTarget == RangeRequest.Types.SortTarget.Key)
-            return answer;
-        List<KeyValue> sorted = [.. answer.Kvs.OrderBy(kv => kv.Key.ToBase64(), StringComparer.Ordinal)];
-        answer.Kvs.Clear();
-        answer.Kvs.AddRange(sorted);
-        return answer;
+        if (request.SortTarget != RangeRequest.Types.SortTarget.Key)
+            Sort(answer.Kvs, static kv => kv.Key.ToBase64());
     }
 
     // Two clocks, and a set of keys that has no order.
-    private static LeaseTimeToLiveResponse TimeToLive(LeaseTimeToLiveResponse answer)
+    private static void TimeToLive(LeaseTimeToLiveResponse answer)
     {
         if (answer.GrantedTTL > 0)
         {
@@ -63,24 +67,24 @@ internal static class Normal
             answer.TTL = answer.GrantedTTL;
         }
 
-        List<ByteString> sorted = [.. answer.Keys.OrderBy(k => k.ToBase64(), StringComparer.Ordinal)];
-        answer.Keys.Clear();
-        answer.Keys.AddRange(sorted);
-        return answer;
+        Sort(answer.Keys, static key => key.ToBase64());
     }
 
-    private static LeaseLeasesResponse Leases(LeaseLeasesResponse answer)
+    // What is there has to be said; how much it is is the server's own affair.
+    private static void Status(StatusResponse status)
     {
-        List<LeaseStatus> sorted = [.. answer.Leases.OrderBy(l => l.ID)];
-        answer.Leases.Clear();
-        answer.Leases.AddRange(sorted);
-        return answer;
+        (status.DbSize, status.DbSizeInUse) = (Math.Min(status.DbSize, 1), Math.Min(status.DbSizeInUse, 1));
+        (status.RaftIndex, status.RaftAppliedIndex) = (Math.Min(status.RaftIndex, 1), Math.Min(status.RaftAppliedIndex, 1));
+        status.RaftTerm = Math.Min(status.RaftTerm, 1);
+        Sort(status.Errors, static error => error);
     }
 
-    // A field that only 3.6 has.
-    private static HashKVResponse Hash(HashKVResponse answer)
+    private static void SortMembers(RepeatedField<Member> members) => Sort(members, static member => $"{member.ID:X16}");
+
+    private static void Sort<T>(RepeatedField<T> items, Func<T, string> order)
     {
-        answer.HashRevision = 0;
-        return answer;
+        List<T> sorted = [.. items.OrderBy(order, StringComparer.Ordinal)];
+        items.Clear();
+        items.AddRange(sorted);
     }
 }

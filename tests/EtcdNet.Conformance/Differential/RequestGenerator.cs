@@ -10,41 +10,44 @@ namespace EtcdNet.Conformance.Differential;
 /// Left out is what ends etcd 3.5 with a panic: an unknown sort target, and a put that keeps value or lease of a key that a deletion without an end has
 /// deleted before it in the same transaction. And what has no one right answer: a limit on pairs that are sorted by something they may share.
 /// </remarks>
-internal sealed class RequestGenerator(Random random)
+/// <param name="random">The source of chance.</param>
+/// <param name="store">Revisions asked for lie around those of the store.</param>
+internal sealed class RequestGenerator(Random random, StoreState store)
 {
-    /// <summary>Watchers have ids from 1 to this.</summary>
-    public const int WatchIds = 8;
+    private const int WatchIds = 8;
 
     private const string Letters = "abcdefgh";
     private const int TxnDepthMax = 3;
-    private readonly SortedSet<long> _compactions = [0];
 
-    /// <summary>The revision of the store after the last answer; revisions asked for lie around it.</summary>
-    public long Revision { get; set; } = 1;
-
-    /// <summary>The last compacted revision.</summary>
-    public long Compacted
+    /// <summary>The next request: the RPC and the message.</summary>
+    public (string Rpc, IMessage Request) Next() => random.Next(1000) switch
     {
-        get => _compactions.Max;
-        set => _compactions.Add(value);
-    }
+        < 270 => ("Put", Put()),
+        < 470 => ("Range", Range(plain: false)),
+        < 560 => ("DeleteRange", Delete()),
+        < 800 => ("Txn", Txn(depth: 0)),
+        < 808 => ("Compact", new CompactionRequest { Revision = Past(), Physical = true }),
+        < 841 => ("LeaseGrant", new LeaseGrantRequest { ID = LeaseId(), TTL = Ttl() }),
+        < 865 => ("LeaseRevoke", new LeaseRevokeRequest { ID = LeaseId() }),
+        < 890 => ("LeaseTimeToLive", new LeaseTimeToLiveRequest { ID = LeaseId(), Keys = random.Next(2) == 0 }),
+        < 900 => ("LeaseLeases", new LeaseLeasesRequest()),
+        < 920 => ("LeaseKeepAlive", new LeaseKeepAliveRequest { ID = LeaseId() }),
+        < 935 => ("HashKV", new HashKVRequest { Revision = Hashed() }),
+        < 966 => ("Watch", new WatchRequest { CreateRequest = Watch() }),
+        < 969 => ("Watch", new WatchRequest { ProgressRequest = new WatchProgressRequest() }),
+        < 971 => ("Watch", new WatchRequest()),
+        < 988 => ("Put", Put()),
+        _ => ("Watch", new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = WatchId() } }),
+    };
 
-    /// <summary>The next request: its path and the message.</summary>
-    public (string Path, IMessage Request) Next() => random.Next(1000) switch
+    /// <summary>A request whose answer has only one possible form: what a comparison of texts needs.</summary>
+    public (string Rpc, IMessage Request) NextPlain() => random.Next(10) switch
     {
-        < 270 => ("/etcdserverpb.KV/Put", Put()),
-        < 470 => ("/etcdserverpb.KV/Range", Range(plain: false)),
-        < 560 => ("/etcdserverpb.KV/DeleteRange", Delete()),
-        < 800 => ("/etcdserverpb.KV/Txn", Txn(depth: 0)),
-        < 808 => ("/etcdserverpb.KV/Compact", new CompactionRequest { Revision = Past(), Physical = true }),
-        < 841 => ("/etcdserverpb.Lease/LeaseGrant", new LeaseGrantRequest { ID = LeaseId(), TTL = random.Next(10) == 0 ? 9_000_000_001 : random.Next(3000, 90_000) }),
-        < 865 => ("/etcdserverpb.Lease/LeaseRevoke", new LeaseRevokeRequest { ID = LeaseId() }),
-        < 890 => ("/etcdserverpb.Lease/LeaseTimeToLive", new LeaseTimeToLiveRequest { ID = LeaseId(), Keys = random.Next(2) == 0 }),
-        < 900 => ("/etcdserverpb.Lease/LeaseLeases", new LeaseLeasesRequest()),
-        < 920 => ("/etcdserverpb.Lease/LeaseKeepAlive", new LeaseKeepAliveRequest { ID = LeaseId() }),
-        < 935 => ("/etcdserverpb.Maintenance/HashKV", new HashKVRequest { Revision = Hashed() }),
-        < 975 => ("/etcdserverpb.Watch/Watch", new WatchRequest { CreateRequest = Watch() }),
-        _ => ("/etcdserverpb.Watch/Watch", new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = WatchId() } }),
+        < 3 => ("Put", Put()),
+        < 6 => ("Range", Range(plain: true)),
+        < 7 => ("DeleteRange", Delete()),
+        < 9 => ("Txn", Txn(depth: 0)),
+        _ => ("LeaseGrant", new LeaseGrantRequest { ID = LeaseId(), TTL = Ttl() }),
     };
 
     private PutRequest Put()
@@ -140,27 +143,41 @@ internal sealed class RequestGenerator(Random random)
         var watch = new WatchCreateRequest
         {
             Key = Key(), RangeEnd = RangeEnd(), WatchId = WatchId(), PrevKv = random.Next(2) == 0, Fragment = random.Next(4) == 0,
-            StartRevision = random.Next(4) switch
+            ProgressNotify = random.Next(8) == 0,
+            StartRevision = random.Next(12) switch
             {
-                0 => 0,
-                // The compact revision itself is left out: etcd before 3.5.16 has no deletion there.
-                _ => Past() is var start && start == Compacted ? start + 1 : start,
+                < 3 => 0,
+                3 => -random.Next(1, 4),
+                _ => Past(),
             },
         };
-        if (random.Next(3) == 0)
-            watch.Filters.Add((WatchCreateRequest.Types.FilterType)random.Next(2));
-        if (random.Next(20) == 0)
-            watch.Filters.Add((WatchCreateRequest.Types.FilterType)random.Next(2));
+        // Of two reasons to refuse it EtcdNet names the other one.
+        if (watch.StartRevision < 0)
+            watch.RangeEnd = ByteString.Empty;
+        // A deletion in the compacted revision itself: EtcdNet may still know the pair before it, etcd does not.
+        if (watch.PrevKv && watch.StartRevision == store.Compacted)
+            watch.StartRevision++;
+        // A number that is no filter filters nothing.
+        while (random.Next(3) == 0)
+            watch.Filters.Add((WatchCreateRequest.Types.FilterType)random.Next(random.Next(6) == 0 ? 5 : 2));
         return watch;
     }
 
-    private long WatchId() => random.Next(1, WatchIds + 1);
+    // Zero lets the server choose.
+    private long WatchId() => random.Next(20) switch
+    {
+        0 => -random.Next(2, 5),
+        < 4 => 0,
+        _ => random.Next(1, WatchIds + 1),
+    };
 
-    private ByteString Key() => random.Next(200) == 0
+    /// <summary>Mostly one of 72 keys.</summary>
+    public ByteString Key() => random.Next(200) == 0
         ? ByteString.Empty
         : ByteString.CopyFromUtf8(new string([.. Enumerable.Range(0, random.Next(1, 3)).Select(_ => Letters[random.Next(Letters.Length)])]));
 
-    private ByteString RangeEnd() => random.Next(8) switch
+    /// <summary>The end of a range: none, no end at all, or a key that may lie before the first one.</summary>
+    public ByteString RangeEnd() => random.Next(8) switch
     {
         < 3 => ByteString.Empty,
         3 => ByteString.CopyFrom(0),
@@ -180,17 +197,14 @@ internal sealed class RequestGenerator(Random random)
         return ByteString.CopyFrom(value);
     }
 
+    private long Ttl() => random.Next(10) == 0 ? 9_000_000_001 : random.Next(3000, 90_000);
+
     private long LeaseId() => random.Next(1, 8);
 
     // Mostly a revision that is there, sometimes a compacted one or one to come.
-    private long Past() => random.NextInt64(Math.Max(0, Compacted - 2), Revision + 3);
+    private long Past() => random.NextInt64(Math.Max(0, store.Compacted - 2), store.Revision + 3);
 
-    // etcd remembers the hashes of its last ten compactions, for comparisons between members, and tells them for those revisions. EtcdNet does not.
-    private long Hashed()
-    {
-        long revision = random.NextInt64(Math.Max(1, Compacted - 2), Revision + 2);
-        return _compactions.Contains(revision) ? Compacted + 1 : revision;
-    }
+    private long Hashed() => random.NextInt64(Math.Max(0, store.Compacted - 2), store.Revision + 2);
 
     private long Bound() => random.Next(30) == 0 ? -1 : Past();
 }

@@ -75,7 +75,7 @@ internal sealed class WatchSide : IDisposable
     private void Keep(WatchResponse response)
     {
         Assert.False(response.Created || response.Canceled, $"a watcher was created or ended unasked: {response}");
-        if (response.WatchId < 0)
+        if (response is { WatchId: -1, Events.Count: 0 })
             _progress = Math.Max(_progress, response.Header.Revision);
         Fragments += response.Fragment ? 1 : 0;
         EventsOf(response.WatchId).AddRange(response.Events);

@@ -146,6 +146,20 @@ public sealed class GrpcProtocolTests(ServerFixture fixture) : IClassFixture<Ser
         Assert.Equal(Watchers, ids.Count);
     }
 
+    /// <summary>The version is a label of a metric, and labels are UTF-8. etcd 3.5 ends with a panic here; 3.6 refuses.</summary>
+    [Fact]
+    public async Task A_client_api_version_that_is_no_text_is_refused()
+    {
+        if (!fixture.Server.Target.AtLeast(3, 6))
+            return;
+        byte[] request = GrpcFrames.Encode(new StatusRequest());
+        var reply = await _client.CallBytesAsync("/etcdserverpb.Maintenance/Status", request, new Dictionary<string, string> { ["client-api-version"] = "3.6.\u00ff" });
+        Assert.Equal((GrpcStatus.InvalidArgument, "etcdserver: invalid client api version"), (reply.Status, reply.Message));
+        // Other headers may hold any bytes; é is text.
+        var others = new Dictionary<string, string> { ["client-api-version"] = "3.6.\u00c3\u00a9", ["x-any"] = "\u00ff" };
+        Assert.Equal(GrpcStatus.OK, (await _client.CallBytesAsync("/etcdserverpb.Maintenance/Status", request, others)).Status);
+    }
+
     [Fact]
     public async Task The_health_service_says_serving()
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using EtcdNet.Protocol;
 using Google.Protobuf;
 
@@ -17,7 +18,13 @@ public sealed class GrpcTestClient : IDisposable
     /// <summary>A client with connections of its own to one server.</summary>
     public GrpcTestClient(Uri server)
     {
-        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true, UseProxy = false };
+        var handler = new SocketsHttpHandler
+        {
+            EnableMultipleHttp2Connections = true,
+            UseProxy = false,
+            // One character a byte, so that a test can send headers that are no text.
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+        };
         _http = new HttpClient(handler)
         {
             BaseAddress = server,
@@ -40,7 +47,7 @@ public sealed class GrpcTestClient : IDisposable
         CancellationToken cancellation = default)
         where TResponse : class, IMessage<TResponse>, new()
     {
-        var reply = await CallBytesAsync(path, body, headers, cancellation);
+        var reply = await CallBytesAsync(path, body, headers, cancellation: cancellation);
         if (reply.Value is null)
             return new GrpcReply<TResponse>(reply.Status, reply.Message, null);
         var value = new TResponse();
@@ -48,15 +55,16 @@ public sealed class GrpcTestClient : IDisposable
         return new GrpcReply<TResponse>(reply.Status, reply.Message, value);
     }
 
-    /// <summary>A unary call of bytes: the framed request goes in, the body of the answer comes out.</summary>
+    /// <summary>A unary call of bytes: the framed request goes in, the body of the answer comes out. It may take 30 s unless told.</summary>
     public async Task<GrpcReply<byte[]>> CallBytesAsync(
         string path,
         byte[] body,
         IReadOnlyDictionary<string, string>? headers = null,
+        TimeSpan? callLimit = null,
         CancellationToken cancellation = default)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(_callLimit);
+        limit.CancelAfter(callLimit ?? _callLimit);
         using var request = NewRequest(path, new ByteArrayContent(body), headers);
         using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
         using var stream = await response.Content.ReadAsStreamAsync(limit.Token);

@@ -1,0 +1,40 @@
+using EtcdNet.Protocol.Etcdserverpb;
+
+namespace EtcdNet.Conformance.Differential.Sessions;
+
+/// <summary>
+/// Usual requests with unusual headers: any version, tokens that nobody gave, a leader asked for. A version that is no UTF-8 ends etcd 3.5 with a panic; what
+/// 3.6 answers is told to EtcdNet alone, in GrpcProtocolTests.
+/// </summary>
+internal sealed class MetadataSession(World world, int client) : Session(world, client)
+{
+    private readonly RequestGenerator _generator = new(world.Random, world.Store);
+
+    /// <inheritdoc/>
+    public override Task StepAsync()
+    {
+        var headers = new Dictionary<string, string>();
+        if (Random.Next(2) == 0)
+            headers["client-api-version"] = OneOf("3.6.0", "", "3.5", "\u00c3\u00a9");
+        if (Random.Next(2) == 0)
+            headers["token"] = OneOf("", "x", "abcdefgh.1", "\u00ff", "Bearer x");
+        if (Random.Next(3) == 0)
+            headers["authorization"] = OneOf("", "Bearer abc", "Basic cm9vdA==");
+        if (Random.Next(2) == 0)
+            headers["hasleader"] = OneOf("true", "false", "");
+        if (Random.Next(5) == 0)
+            headers["x-any"] = "thing";
+        switch (Random.Next(6))
+        {
+            case 0:
+                return CallAsync("Status", new StatusRequest(), headers);
+            case 1:
+                return CallAsync("MemberList", new MemberListRequest(), headers);
+            case 2:
+                return CallAsync("LeaseLeases", new LeaseLeasesRequest(), headers);
+            default:
+                var (rpc, request) = _generator.NextPlain();
+                return CallAsync(rpc, request, headers);
+        }
+    }
+}
