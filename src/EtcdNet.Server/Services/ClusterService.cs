@@ -57,7 +57,6 @@ public sealed class ClusterService
     /// <exception cref="StateMachine.Errors.EtcdException">MemberBadURLs, MemberNotFound, PeerURLExist; or what proposals throw.</exception>
     public async ValueTask<MemberUpdateResponse> MemberUpdateAsync(MemberUpdateRequest request, CallContext call)
     {
-        MembershipChanges.ThrowUnlessUrls(request.PeerURLs);
         await _guard.RequireAdminAsync(call).ConfigureAwait(false);
         await _changes.UpdateAsync(request.ID, request.PeerURLs, call.Cancellation).ConfigureAwait(false);
         var response = new MemberUpdateResponse { Header = _headers.Header(0) };

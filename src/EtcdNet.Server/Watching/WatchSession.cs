@@ -98,8 +98,11 @@ internal sealed class WatchSession(
         }
     }
 
+    /// <summary>Why a watcher cannot be; the reasons in etcd's order.</summary>
     private async ValueTask<string?> RefusalAsync(WatchRequested wanted)
     {
+        if (wanted.StartRevision < 0)
+            return EtcdError.Compacted.Message;
         if (guard is not null)
         {
             try
@@ -113,9 +116,7 @@ internal sealed class WatchSession(
                 return $"rpc error: code = {refused.Code} desc = {refused.Message}"; // a Go status error as text
             }
         }
-        if (wanted.Range.IsEmpty)
-            return "mvcc: watcher range is empty";
-        return wanted.StartRevision < 0 ? EtcdError.Compacted.Message : null;
+        return wanted.Range.IsEmpty ? "mvcc: watcher range is empty" : null;
     }
 
     private static WatchRequested Read(WatchCreateRequest request)
