@@ -1,6 +1,5 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Services;
-using EtcdNet.StateMachine.Mvcc;
 using EtcdNet.StateMachine.Watch;
 
 namespace EtcdNet.Server.Watching;
@@ -15,7 +14,6 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
     private const int StepsPerRound = 8;
 
     private readonly Queue<CatchUpJob> _jobs = new();
-    private readonly List<WatchEvent> _events = [];
 
     /// <summary>Runs until cancelled or until the client cannot be written to.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -58,7 +56,7 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
             return;
         foreach (var equal in behind.GroupBy(static watcher => (watcher.Range, watcher.NextRevision)))
         {
-            var job = new CatchUpJob(equal.Key.Range, equal.Key.NextRevision);
+            var job = new CatchUpJob(equal.Key.Range, equal.Key.NextRevision, hub.Dispatcher.Past);
             job.Watchers.AddRange(equal);
             _jobs.Enqueue(job);
         }
@@ -72,12 +70,12 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
             hub.DropClosed(job.Watchers);
             if (job.Watchers.Count == 0)
                 return;
-            _events.Clear();
-            CatchUpOutcome outcome = await hub.Dispatcher.StepAsync(job, _events, cancellation);
-            if (outcome == CatchUpOutcome.Compacted)
+            long next = job.Next;
+            (CatchUpOutcome outcome, PastPiece? piece) = await hub.Dispatcher.StepAsync(job, cancellation);
+            if (piece is null)
                 await CancelCompactedAsync(job, cancellation);
             else
-                await WritePastAsync(job, cancellation);
+                await WritePastAsync(job, piece, next, cancellation);
             keep = outcome == CatchUpOutcome.Behind;
         }
         finally
@@ -107,49 +105,20 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
         }
     }
 
-    private async ValueTask WritePastAsync(CatchUpJob job, CancellationToken cancellation)
+    private async ValueTask WritePastAsync(CatchUpJob job, PastPiece piece, long next, CancellationToken cancellation)
     {
         foreach (var equal in job.Watchers.GroupBy(static watcher => watcher.Filters))
         {
-            List<WatchEvent> wanted = Wanted(equal.Key);
-            if (wanted.Count == 0)
+            EventSlice[] responses = piece.Responses(equal.Key, next);
+            if (responses.Length == 0)
                 continue;
-            for (int first = 0; first < wanted.Count;)
+            foreach (EventSlice response in responses)
             {
-                int count = CountWholeRevisions(wanted, first);
-                var slice = new EventSlice([.. wanted.GetRange(first, count)]);
                 foreach (HubWatcher watcher in equal)
-                    await output.WriteEventsAsync(watcher, slice, job.HeaderRevision, cancellation);
-                first += count;
+                    await output.WriteEventsAsync(watcher, response, job.HeaderRevision, cancellation);
             }
             foreach (HubWatcher watcher in equal)
                 hub.MarkActive(watcher);
         }
-    }
-
-    private List<WatchEvent> Wanted(WatchFilters filters)
-    {
-        if (filters == WatchFilters.None)
-            return _events;
-        return _events.FindAll(one => (filters & FilterOf(one.Source)) == 0);
-    }
-
-    private static WatchFilters FilterOf(StoreEvent source) =>
-        source.Type == Protocol.Mvccpb.Event.Types.EventType.Put ? WatchFilters.NoPut : WatchFilters.NoDelete;
-
-    /// <summary>How many events from <paramref name="first"/> on go into one response; a revision is never cut.</summary>
-    private int CountWholeRevisions(List<WatchEvent> events, int first)
-    {
-        long bytes = 0;
-        int end = first;
-        while (end < events.Count)
-        {
-            bool newRevision = end > first && events[end].Revision != events[end - 1].Revision;
-            if (newRevision && (end - first >= hub.Options.CatchUpEventsMax || bytes >= hub.Options.CatchUpBytesMax))
-                break;
-            bytes += events[end].ApproximateSize;
-            end++;
-        }
-        return end - first;
     }
 }

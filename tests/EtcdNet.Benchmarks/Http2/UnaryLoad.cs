@@ -18,10 +18,10 @@ internal sealed class UnaryLoad(Uri server, string path, int connections, int st
     /// <summary>Bytes of all answers of the last run.</summary>
     public long Bytes => _bytes;
 
-    /// <summary>Makes the calls 0…<paramref name="count"/>-1 and waits for all answers.</summary>
+    /// <summary>Makes the calls 0…<paramref name="count"/>-1, or until a request is null, and waits for all answers.</summary>
     /// <returns>How long each call took, in milliseconds, ascending.</returns>
     /// <exception cref="InvalidOperationException">A call ended without an answer, so with an error.</exception>
-    public async Task<double[]> RunAsync(int count, Func<int, IMessage> request)
+    public async Task<double[]> RunAsync(int count, Func<int, IMessage?> request)
     {
         (_next, _failed, _bytes) = (0, 0, 0);
         var workers = new List<Worker>();
@@ -44,7 +44,7 @@ internal sealed class UnaryLoad(Uri server, string path, int connections, int st
         return took;
     }
 
-    private sealed class Worker(UnaryLoad load, LoadConnection connection, int count, Func<int, IMessage> request) : IFrameSink, IDisposable
+    private sealed class Worker(UnaryLoad load, LoadConnection connection, int count, Func<int, IMessage?> request) : IFrameSink, IDisposable
     {
         private readonly Dictionary<int, Call> _calls = [];
 
@@ -84,10 +84,10 @@ internal sealed class UnaryLoad(Uri server, string path, int connections, int st
         private void Next()
         {
             int number = Interlocked.Increment(ref load._next) - 1;
-            if (number >= count)
+            if (number >= count || request(number) is not { } message)
                 return;
             int stream = connection.Open();
-            connection.Send(stream, GrpcFrames.Encode(request(number)), last: true);
+            connection.Send(stream, GrpcFrames.Encode(message), last: true);
             _calls.Add(stream, new Call { Started = Stopwatch.GetTimestamp() });
         }
     }
