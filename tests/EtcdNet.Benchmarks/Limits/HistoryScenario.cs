@@ -28,28 +28,21 @@ internal sealed class HistoryScenario : ILimitsScenario
         await run.StepAsync($"{Events:N0} puts", () => new UnaryLoad(run.Url, "/etcdserverpb.KV/Put", 10, 10).RunAsync(Events, Put));
         for (int round = 1; round <= 2; round++)
             await run.StepAsync($"1 watcher to its {Events:N0}th event, {(round == 1 ? "the first time" : "again")}", () => WatchAsync(run, 1, 1));
-        run.Latencies("a put, nobody watches", await new UnaryLoad(run.Url, "/etcdserverpb.KV/Put", 1, 1).RunAsync(QuietWrites, PutElsewhere));
-        using var stop = new CancellationTokenSource();
-        Task<double[]>? writing = null;
-        await run.StepAsync($"{Many} watchers at once to their {Events:N0}th event, under writes", async () =>
-        {
-            writing = WriteAsync(run, stop.Token);
-            await WatchAsync(run, ManyConnections, StreamsPerConnection);
-            await stop.CancelAsync();
-        });
-        double[] took = await writing!;
+        await using (SteadyWriter quiet = Write(run, QuietWrites))
+            run.Latencies("a put, nobody watches", await quiet.FinishAsync(TimeSpan.FromMinutes(5)));
+        await using SteadyWriter writer = Write(run, int.MaxValue);
+        await run.StepAsync(
+            $"{Many} watchers at once to their {Events:N0}th event, under writes", () => WatchAsync(run, ManyConnections, StreamsPerConnection));
+        double[] took = await writer.StopAsync();
         run.Latencies($"a put while {Many} watchers catch up", took);
         run.Figures.Add(("slowest of these puts, ms", took[^1]));
         run.Figures.Add(("these puts", took.Length));
     }
 
+    private static SteadyWriter Write(LimitsRun run, int count) => SteadyWriter.Start(
+        run.Url, "/etcdserverpb.KV/Put", new PutRequest { Key = ByteString.CopyFromUtf8("elsewhere"), Value = _value }, count);
+
     private static PutRequest Put(int number) => new() { Key = Filler.Key(number % Keys), Value = _value };
-
-    private static PutRequest PutElsewhere(int number) => new() { Key = ByteString.CopyFromUtf8($"elsewhere/{number % 100}"), Value = _value };
-
-    /// <summary>One client that puts one key after the other.</summary>
-    private static Task<double[]> WriteAsync(LimitsRun run, CancellationToken stop) =>
-        new UnaryLoad(run.Url, "/etcdserverpb.KV/Put", 1, 1).RunAsync(int.MaxValue, i => stop.IsCancellationRequested ? null : PutElsewhere(i));
 
     private static async Task WatchAsync(LimitsRun run, int connections, int streams)
     {

@@ -21,11 +21,12 @@ internal sealed class ValuesScenario : ILimitsScenario
     /// <inheritdoc/>
     public async Task RunAsync(LimitsRun run)
     {
-        await run.StepAsync($"put each, {Clients} clients", () => PutAsync(run));
+        await run.StepAsync($"put each, {Clients} clients, the first time", () => PutAsync(run));
+        await run.StepAsync($"put each, {Clients} clients, again", () => PutAsync(run));
         await run.StepAsync($"get each, {Clients} clients", () => RangeAsync(run, Values, Clients, static i => new RangeRequest { Key = Filler.Key(i) }));
         await run.StepAsync("all in one answer", () => RangeAsync(run, 1, 1, static _ => new RangeRequest { Key = Filler.Prefix, RangeEnd = Filler.PrefixEnd }));
-        await run.StepAsync($"put each again, {Watchers} watchers listen", () => WatchAsync(run, 0, Values, () => PutAsync(run)));
-        await run.StepAsync($"{Watchers} watchers from the first revision on", () => WatchAsync(run, 2, 2 * Values, static () => Task.CompletedTask));
+        await run.StepAsync($"put each, {Watchers} watchers listen", () => WatchAsync(run, 0, Values, () => PutAsync(run)));
+        await run.StepAsync($"{Watchers} watchers from the first revision on", () => WatchAsync(run, 2, 3 * Values, static () => Task.CompletedTask));
     }
 
     private static Task PutAsync(LimitsRun run)
