@@ -27,6 +27,9 @@ internal sealed class WatchDispatcher(WatchHub hub, IHistory history, WatchOptio
     /// <summary>What has been read of the history for all streams.</summary>
     public SharedPast Past { get; } = new(history, options);
 
+    /// <summary>Whose turn it is to take a step.</summary>
+    public CatchUpTurns Turns { get; } = new(options.CatchUpTurnsMax);
+
     /// <summary>
     /// One step. The piece has to be written to every watcher of the job, from the revision on that was the job's next one, before anything
     /// that the stream has queued; it is null when the past is gone.

@@ -65,6 +65,9 @@ public sealed class WatchOptions
     /// <summary>Pieces of the past, each of one read of the history, that are kept likewise. Default 256.</summary>
     public int PastPiecesMax { get; init; } = 256;
 
+    /// <summary>Streams that may catch up at the same moment; the others wait for their turn. Default: number of processors, at least 2.</summary>
+    public int CatchUpTurnsMax { get; init; } = Math.Max(2, Environment.ProcessorCount);
+
     /// <summary>Reads of the history that may run at a time. Default: number of processors, at least 2.</summary>
     public int HistoryReadersMax { get; init; } = Math.Max(2, Environment.ProcessorCount);
 }

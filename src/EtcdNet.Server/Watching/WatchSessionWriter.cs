@@ -13,6 +13,9 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
     /// <summary>Steps of catching up between two looks at the queue, so that neither starves the other.</summary>
     private const int StepsPerRound = 8;
 
+    /// <summary>Room that the lists keep between two rounds, in elements.</summary>
+    private const int KeptCapacityMax = 64;
+
     private readonly Queue<CatchUpJob> _jobs = new();
 
     /// <summary>Runs until cancelled or until the client cannot be written to.</summary>
@@ -29,11 +32,11 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
                 foreach (QueuedResponse queued in queue)
                     await WriteAsync(queued, cancellation);
                 AddJobs(behind);
-                queue.Clear();
-                behind.Clear();
-                for (int step = 0; step < StepsPerRound && _jobs.Count > 0; step++)
-                    await StepAsync(_jobs.Dequeue(), cancellation);
+                Empty(ref queue);
+                Empty(ref behind);
                 await output.FlushAsync(cancellation);
+                for (int step = 0; step < StepsPerRound && _jobs.Count > 0; step++)
+                    await hub.Dispatcher.Turns.TakeAsync(() => StepAsync(_jobs.Dequeue(), cancellation), cancellation);
                 if (_jobs.Count == 0)
                     await stream.WaitForWorkAsync();
             }
@@ -43,6 +46,15 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
             foreach (CatchUpJob job in _jobs)
                 job.Dispose();
         }
+    }
+
+    /// <summary>A list that was long once does not stay large in each of thousands of streams.</summary>
+    private static void Empty<T>(ref List<T> list)
+    {
+        if (list.Capacity > KeptCapacityMax)
+            list = [];
+        else
+            list.Clear();
     }
 
     private ValueTask WriteAsync(QueuedResponse queued, CancellationToken cancellation) =>
@@ -76,6 +88,7 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
                 await CancelCompactedAsync(job, cancellation);
             else
                 await WritePastAsync(job, piece, next, cancellation);
+            await output.FlushAsync(cancellation);
             keep = outcome == CatchUpOutcome.Behind;
         }
         finally
