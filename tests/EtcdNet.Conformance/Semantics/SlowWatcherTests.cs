@@ -12,7 +12,7 @@ namespace EtcdNet.Conformance.Semantics;
 public sealed class SlowWatcherTests(ITestOutputHelper output)
 {
     private const int Watchers = 20;
-    private const int Puts = 4000;
+    private const int Puts = 2000;
     private const int ValueBytes = 50_000;
     private const int PutsAtATime = 4;
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(60);
