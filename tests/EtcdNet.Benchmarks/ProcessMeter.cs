@@ -18,9 +18,17 @@ internal static class ProcessMeter
     }
 
     /// <summary>Resident memory in MiB.</summary>
-    public static double ResidentMebibytes(int pid)
+    public static double ResidentMebibytes(int pid) => Status(pid, "VmRSS:");
+
+    /// <summary>Largest resident memory since the start of the process or <see cref="ResetPeak"/>, in MiB.</summary>
+    public static double PeakMebibytes(int pid) => Status(pid, "VmHWM:");
+
+    /// <summary>Sets the peak back to what is resident now.</summary>
+    public static void ResetPeak(int pid) => File.WriteAllText($"/proc/{pid}/clear_refs", "5");
+
+    private static double Status(int pid, string name)
     {
-        var line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/{pid}/status").First(l => l.StartsWith(name, StringComparison.Ordinal));
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
     }
 }

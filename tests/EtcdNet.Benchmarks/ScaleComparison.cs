@@ -14,7 +14,6 @@ namespace EtcdNet.Benchmarks;
 internal static class ScaleComparison
 {
     private const int ValueBytes = 256;
-    private static readonly ByteString _end = ByteString.CopyFrom(0);
 
     /// <summary>Measures a real etcd and EtcdNet one after the other and prints a table.</summary>
     public static async Task RunAsync(string[] args)
@@ -52,7 +51,7 @@ internal static class ScaleComparison
 
     private static async Task RangesAsync(ServerTarget target, EtcdClient client, long revision, string suffix)
     {
-        var all = new RangeRequest { Key = ByteString.CopyFromUtf8("/"), RangeEnd = _end, Revision = revision };
+        var all = new RangeRequest { Key = Filler.Prefix, RangeEnd = Filler.PrefixEnd, Revision = revision };
         var count = new RangeRequest(all) { CountOnly = true };
         var limited = new RangeRequest(all) { Limit = 1000 };
         Row(target, $"count over all{suffix}, ms", await MedianAsync(21, () => client.RangeAsync(count)));
@@ -92,7 +91,7 @@ internal static class ScaleComparison
         await server.StartAsync();
         await GetAsync(client, keys / 2, 0);
         double took = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        var all = new RangeRequest { Key = ByteString.CopyFromUtf8("/"), RangeEnd = _end, CountOnly = true };
+        var all = new RangeRequest { Key = Filler.Prefix, RangeEnd = Filler.PrefixEnd, CountOnly = true };
         long count = (await client.RangeAsync(all)).Answer.Count;
         if (count != keys)
             throw new InvalidOperationException($"{count} keys after the restart instead of {keys}");

@@ -40,8 +40,26 @@ public sealed class PinnedRangeTests
             {
                 Assert.True(kvs.AsSpan().SequenceEqual(ReadAll(range, random)), $"seed {seed}, range {i}, pass {pass}: {request}");
                 range.Rewind();
+                Assert.True(kvs.Length == MeasureAll(range, random), $"seed {seed}, range {i}, pass {pass}: another size of {request}");
+                range.Rewind();
             }
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Records_of_any_size_are_measured_right(bool restarted)
+    {
+        int[] sizes = [0, 1, 127, 128, 5000, .. Enumerable.Range(16_300, 100), 70_000, 1_500_000];
+        for (int i = 0; i < sizes.Length; i++)
+            _machine.Put($"k{i:d3}", new string('v', sizes[i]));
+        Machine machine = restarted ? new Machine(_machine.Backend, _machine.State.Capture()) : _machine;
+        using PinnedRange range = machine.Store.OpenRange(All());
+        int bytes = ReadAll(range, new Random(1)).Length;
+        range.Rewind();
+        Assert.Equal(bytes, MeasureAll(range, new Random(1)));
+        Assert.True(range.IsAtEnd);
     }
 
     [Fact]
@@ -108,6 +126,14 @@ public sealed class PinnedRangeTests
         }
         Assert.True(range.IsAtEnd);
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private static long MeasureAll(PinnedRange range, Random random)
+    {
+        long bytes = 0;
+        while (!range.IsAtEnd)
+            bytes += range.MeasureNext(random.Next(1, 300));
+        return bytes;
     }
 
     private RangeRequest Request(Random random)

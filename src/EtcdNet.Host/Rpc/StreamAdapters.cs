@@ -16,8 +16,8 @@ internal sealed class RequestStream<T>(GrpcReader<T> reader) : IRequestStream<T>
 internal sealed class ResponseStream<T>(GrpcWriter<T> writer) : IResponseStream<T>, IRawResponseStream
     where T : class, IMessage<T>
 {
-    // What may wait in the connection's buffer before the writer has to wait for the client's window.
-    private const int UnflushedBytesMax = 64 << 10;
+    // What may wait in the stream's buffer before the writer has to wait for the client's window. It counts once for each of thousands of streams.
+    private const int UnflushedBytesMax = 16 << 10;
 
     private long _unflushed;
 

@@ -6,8 +6,8 @@ using Google.Protobuf;
 namespace EtcdNet.Server.Services;
 
 /// <summary>
-/// The answer to a large range, in two passes over the store: the first one tells the size, the second one sends. What is no
-/// larger than a megabyte is kept by the first pass. The second pass gives the same bytes, since the state is pinned; a client
+/// The answer to a large range, in two passes: the first one tells the size, the second one sends. What is no larger than a megabyte is
+/// read and kept by the first pass; beyond that it asks the index, which knows the size of all but large records. The second pass gives the same bytes, since the state is pinned; a client
 /// that takes longer than <see cref="PinLimit"/> to read them may be cut when a compaction passes its revision.
 /// </summary>
 internal sealed class RangeAnswer : IEncodedAnswer
@@ -16,6 +16,7 @@ internal sealed class RangeAnswer : IEncodedAnswer
     public static readonly TimeSpan PinLimit = TimeSpan.FromSeconds(60);
 
     private const int PieceBytes = 32 << 10;
+    private const int PairsPerMeasure = 1024;
     private const long KeptBytesMax = 1 << 20;
 
     private readonly PinnedRange _range;
@@ -47,11 +48,13 @@ internal sealed class RangeAnswer : IEncodedAnswer
     /// <summary>A slice of the first pass. False when it is done.</summary>
     public bool MeasureNext()
     {
-        if (!_isKept)
-            _kept.Clear();
-        long bytes = _range.ReadNext(_kept, int.MaxValue, PieceBytes);
+        long bytes = _isKept ? _range.ReadNext(_kept, int.MaxValue, PieceBytes) : _range.MeasureNext(PairsPerMeasure);
         _pairBytes += bytes;
-        _isKept &= _kept.Length <= KeptBytesMax;
+        if (_isKept && _kept.Length > KeptBytesMax)
+        {
+            _isKept = false;
+            _kept.Dispose();
+        }
         return bytes > 0;
     }
 
@@ -63,7 +66,6 @@ internal sealed class RangeAnswer : IEncodedAnswer
             _range.Unpin();
             return;
         }
-        _kept.Dispose();
         _range.Rewind();
     }
 

@@ -117,6 +117,7 @@ public sealed class WatchHub : IWatchSink
             FallBehindUnderLock();
             _revision = _history.CurrentRevision;
             _inbox.Restart(_revision);
+            Dispatcher.Past.Clear();
         }
     }
 

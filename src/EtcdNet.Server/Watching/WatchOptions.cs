@@ -51,8 +51,22 @@ public sealed class WatchOptions
     /// <summary>Events per response and per read of the history, exceeded only to keep a revision whole. Default 1000.</summary>
     public int CatchUpEventsMax { get; init; } = 1000;
 
-    /// <summary>Bytes of events per response of several revisions, and aimed at per read of the history. Default 1 MiB.</summary>
-    public int CatchUpBytesMax { get; init; } = 1024 * 1024;
+    /// <summary>
+    /// Bytes of events per response of several revisions, and aimed at per read of the history. Default 64 KiB: a larger piece occupies a thread for
+    /// longer, and when a hundred streams catch up, everybody else's requests wait behind them.
+    /// </summary>
+    public int CatchUpBytesMax { get; init; } = 64 * 1024;
+
+    /// <summary>
+    /// Bytes of the past that are kept while anybody catches up, for those who follow close behind; their encoded form comes on top. Default 8 MiB.
+    /// </summary>
+    public long PastBytesMax { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Pieces of the past, each of one read of the history, that are kept likewise. Default 256.</summary>
+    public int PastPiecesMax { get; init; } = 256;
+
+    /// <summary>Streams that may catch up at the same moment; the others wait for their turn. Default: number of processors, at least 2.</summary>
+    public int CatchUpTurnsMax { get; init; } = Math.Max(2, Environment.ProcessorCount);
 
     /// <summary>Reads of the history that may run at a time. Default: number of processors, at least 2.</summary>
     public int HistoryReadersMax { get; init; } = Math.Max(2, Environment.ProcessorCount);

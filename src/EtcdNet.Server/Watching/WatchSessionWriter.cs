@@ -1,6 +1,5 @@
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Server.Services;
-using EtcdNet.StateMachine.Mvcc;
 using EtcdNet.StateMachine.Watch;
 
 namespace EtcdNet.Server.Watching;
@@ -14,8 +13,10 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
     /// <summary>Steps of catching up between two looks at the queue, so that neither starves the other.</summary>
     private const int StepsPerRound = 8;
 
+    /// <summary>Room that the lists keep between two rounds, in elements.</summary>
+    private const int KeptCapacityMax = 64;
+
     private readonly Queue<CatchUpJob> _jobs = new();
-    private readonly List<WatchEvent> _events = [];
 
     /// <summary>Runs until cancelled or until the client cannot be written to.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -31,11 +32,11 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
                 foreach (QueuedResponse queued in queue)
                     await WriteAsync(queued, cancellation);
                 AddJobs(behind);
-                queue.Clear();
-                behind.Clear();
-                for (int step = 0; step < StepsPerRound && _jobs.Count > 0; step++)
-                    await StepAsync(_jobs.Dequeue(), cancellation);
+                Empty(ref queue);
+                Empty(ref behind);
                 await output.FlushAsync(cancellation);
+                for (int step = 0; step < StepsPerRound && _jobs.Count > 0; step++)
+                    await hub.Dispatcher.Turns.TakeAsync(() => StepAsync(_jobs.Dequeue(), cancellation), cancellation);
                 if (_jobs.Count == 0)
                     await stream.WaitForWorkAsync();
             }
@@ -45,6 +46,15 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
             foreach (CatchUpJob job in _jobs)
                 job.Dispose();
         }
+    }
+
+    /// <summary>A list that was long once does not stay large in each of thousands of streams.</summary>
+    private static void Empty<T>(ref List<T> list)
+    {
+        if (list.Capacity > KeptCapacityMax)
+            list = [];
+        else
+            list.Clear();
     }
 
     private ValueTask WriteAsync(QueuedResponse queued, CancellationToken cancellation) =>
@@ -58,7 +68,7 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
             return;
         foreach (var equal in behind.GroupBy(static watcher => (watcher.Range, watcher.NextRevision)))
         {
-            var job = new CatchUpJob(equal.Key.Range, equal.Key.NextRevision);
+            var job = new CatchUpJob(equal.Key.Range, equal.Key.NextRevision, hub.Dispatcher.Past);
             job.Watchers.AddRange(equal);
             _jobs.Enqueue(job);
         }
@@ -72,12 +82,13 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
             hub.DropClosed(job.Watchers);
             if (job.Watchers.Count == 0)
                 return;
-            _events.Clear();
-            CatchUpOutcome outcome = await hub.Dispatcher.StepAsync(job, _events, cancellation);
-            if (outcome == CatchUpOutcome.Compacted)
+            long next = job.Next;
+            (CatchUpOutcome outcome, PastPiece? piece) = await hub.Dispatcher.StepAsync(job, cancellation);
+            if (piece is null)
                 await CancelCompactedAsync(job, cancellation);
             else
-                await WritePastAsync(job, cancellation);
+                await WritePastAsync(job, piece, next, cancellation);
+            await output.FlushAsync(cancellation);
             keep = outcome == CatchUpOutcome.Behind;
         }
         finally
@@ -107,49 +118,20 @@ internal sealed class WatchSessionWriter(WatchHub hub, WatchStream stream, IHead
         }
     }
 
-    private async ValueTask WritePastAsync(CatchUpJob job, CancellationToken cancellation)
+    private async ValueTask WritePastAsync(CatchUpJob job, PastPiece piece, long next, CancellationToken cancellation)
     {
         foreach (var equal in job.Watchers.GroupBy(static watcher => watcher.Filters))
         {
-            List<WatchEvent> wanted = Wanted(equal.Key);
-            if (wanted.Count == 0)
+            EventSlice[] responses = piece.Responses(equal.Key, next);
+            if (responses.Length == 0)
                 continue;
-            for (int first = 0; first < wanted.Count;)
+            foreach (EventSlice response in responses)
             {
-                int count = CountWholeRevisions(wanted, first);
-                var slice = new EventSlice([.. wanted.GetRange(first, count)]);
                 foreach (HubWatcher watcher in equal)
-                    await output.WriteEventsAsync(watcher, slice, job.HeaderRevision, cancellation);
-                first += count;
+                    await output.WriteEventsAsync(watcher, response, job.HeaderRevision, cancellation);
             }
             foreach (HubWatcher watcher in equal)
                 hub.MarkActive(watcher);
         }
-    }
-
-    private List<WatchEvent> Wanted(WatchFilters filters)
-    {
-        if (filters == WatchFilters.None)
-            return _events;
-        return _events.FindAll(one => (filters & FilterOf(one.Source)) == 0);
-    }
-
-    private static WatchFilters FilterOf(StoreEvent source) =>
-        source.Type == Protocol.Mvccpb.Event.Types.EventType.Put ? WatchFilters.NoPut : WatchFilters.NoDelete;
-
-    /// <summary>How many events from <paramref name="first"/> on go into one response; a revision is never cut.</summary>
-    private int CountWholeRevisions(List<WatchEvent> events, int first)
-    {
-        long bytes = 0;
-        int end = first;
-        while (end < events.Count)
-        {
-            bool newRevision = end > first && events[end].Revision != events[end - 1].Revision;
-            if (newRevision && (end - first >= hub.Options.CatchUpEventsMax || bytes >= hub.Options.CatchUpBytesMax))
-                break;
-            bytes += events[end].ApproximateSize;
-            end++;
-        }
-        return end - first;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using EtcdNet.Protocol.Mvccpb;
 using EtcdNet.StateMachine.Mvcc.Index;
 
@@ -15,7 +14,6 @@ internal sealed class HistoryCursor(
     /// <summary>About 5 MiB while a window is open, twice that while it is collected.</summary>
     public const int DefaultWindowSize = 65_536;
 
-    private readonly ArrayBufferWriter<byte> _buffer = new(1024);
     private List<Change> _window = [];
     private int _next;
     private long _windowFrom = from;

@@ -13,7 +13,7 @@ internal sealed class KeyHistory
 {
     private const uint QueuedFlag = 0x8000_0000;
 
-    private readonly long _firstMain;
+    private readonly long _firstMainAndSize;
     private readonly uint _firstSub;
     private uint _countAndQueued;
     private PackedVersion[]? _items;
@@ -25,8 +25,7 @@ internal sealed class KeyHistory
         _countAndQueued = 1;
         if (first.Version == 1 && first.Create == first.Main)
         {
-            Invariant.Check(first.Main is > 0 and <= PackedVersion.MaxRevision);
-            _firstMain = first.Main;
+            _firstMainAndSize = PackedVersion.PackMain(first);
             _firstSub = PackedVersion.PackSub(first);
             return;
         }
@@ -54,10 +53,12 @@ internal sealed class KeyHistory
     public bool IsPrunable => Count > 1 || Last.IsTombstone;
 
     /// <summary>A change by its place. Writer only.</summary>
-    public KeyVersion At(int index) => _items is { } items ? items[index].Unpack(items[index].Main) : First;
+    public KeyVersion At(int index) => _items is { } items ? items[index].Unpack(items[index].MainAndSize) : First;
 
     private KeyVersion First => new(
-        _firstMain, PackedVersion.SubOf(_firstSub), _firstMain, 1, PackedVersion.HasLeaseIn(_firstSub));
+        FirstMain, PackedVersion.SubOf(_firstSub), FirstMain, 1, PackedVersion.HasLeaseIn(_firstSub), PackedVersion.SizeOf(_firstMainAndSize));
+
+    private long FirstMain => PackedVersion.MainOf(_firstMainAndSize);
 
     /// <summary>Newest change at or before a main revision. Any thread.</summary>
     public bool TryGet(long revision, out KeyVersion version)
@@ -66,10 +67,10 @@ internal sealed class KeyHistory
         if (items is null)
         {
             version = First;
-            return _firstMain <= revision;
+            return FirstMain <= revision;
         }
         int index = LastAtOrBefore(items, revision);
-        version = index < 0 ? default : items[index].Unpack(items[index].Main);
+        version = index < 0 ? default : items[index].Unpack(items[index].MainAndSize);
         return index >= 0;
     }
 
@@ -78,7 +79,7 @@ internal sealed class KeyHistory
     {
         PackedVersion[]? items = Volatile.Read(ref _items);
         if (items is null)
-            return _firstMain <= revision;
+            return FirstMain <= revision;
         int index = LastAtOrBefore(items, revision);
         return index >= 0 && !items[index].IsTombstone;
     }
@@ -139,9 +140,8 @@ internal sealed class KeyHistory
 
     private static void Store(PackedVersion[] items, int index, in KeyVersion version)
     {
-        Invariant.Check(version.Main > 0);
         items[index].SetRest(version);
-        Volatile.Write(ref items[index].Main, version.Main);
+        Volatile.Write(ref items[index].MainAndSize, PackedVersion.PackMain(version));
     }
 
     private static int LastAtOrBefore(PackedVersion[] items, long revision)
@@ -151,7 +151,7 @@ internal sealed class KeyHistory
         while (low < high)
         {
             int middle = (low + high) >> 1;
-            long main = Volatile.Read(ref items[middle].Main);
+            long main = PackedVersion.MainOf(Volatile.Read(ref items[middle].MainAndSize));
             if (main == 0 || main > revision)
                 high = middle;
             else
@@ -164,7 +164,7 @@ internal sealed class KeyHistory
     public readonly struct VersionList(PackedVersion[]? items, KeyVersion first)
     {
         /// <summary>A change by its place; the place must have come from <see cref="LastAtOrBefore"/> or be below such a one.</summary>
-        public KeyVersion this[int index] => items is null ? first : items[index].Unpack(Volatile.Read(ref items[index].Main));
+        public KeyVersion this[int index] => items is null ? first : items[index].Unpack(Volatile.Read(ref items[index].MainAndSize));
 
         /// <summary>Place of the newest change at or before a revision, −1 for none.</summary>
         public int LastAtOrBefore(long revision) =>

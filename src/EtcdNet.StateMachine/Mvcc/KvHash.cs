@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc.Index;
@@ -76,14 +75,14 @@ internal sealed class KvHash(MvccStore store, RecordReader records)
         Span<byte> rowKey = stackalloc byte[18];
         rowKey[8] = (byte)'_';
         rowKey[17] = (byte)'t';
-        var buffer = new ArrayBufferWriter<byte>(1024);
+        using var buffer = new RecordBuffer();
         foreach (Row row in rows)
         {
             cancellation.ThrowIfCancellationRequested();
             BinaryPrimitives.WriteInt64BigEndian(rowKey, row.Revision.Main);
             BinaryPrimitives.WriteInt64BigEndian(rowKey[9..], row.Revision.Sub);
             crc.Add(row.IsTombstone ? rowKey : rowKey[..17]);
-            buffer.ResetWrittenCount();
+            buffer.Clear();
             records.ReadBytes(row.Revision, row.IsTombstone, buffer);
             crc.Add(buffer.WrittenSpan);
         }

@@ -23,7 +23,7 @@ public sealed class PinnedRange : IDisposable
     private readonly long _revision;
     private readonly List<RangeReader.Found>? _ordered;
     private readonly List<RangeReader.Found> _look = new(PairsPerLook);
-    private readonly ArrayBufferWriter<byte> _record = new(1024);
+    private readonly RecordBuffer _record = new();
     private int _place;
     private long _read;
     private ReadOnlyMemory<byte>? _from;
@@ -78,7 +78,11 @@ public sealed class PinnedRange : IDisposable
     public void Unpin() => _pin.Dispose();
 
     /// <inheritdoc/>
-    public void Dispose() => _pin.Dispose();
+    public void Dispose()
+    {
+        _pin.Dispose();
+        _record.Dispose();
+    }
 
     /// <summary>Begins again with the first pair.</summary>
     public void Rewind()
@@ -103,6 +107,31 @@ public sealed class PinnedRange : IDisposable
             _store.ThrowIfCompacted(_revision);
         return bytes;
     }
+
+    /// <summary>
+    /// Goes over the next pairs as <see cref="ReadNext"/> does, but only to learn how many bytes they are; for the most part the index knows.
+    /// </summary>
+    public long MeasureNext(int pairsMax)
+    {
+        long bytes = 0;
+        for (int pairs = 0; pairs < pairsMax && _read < Pairs; pairs++, _read++)
+        {
+            RangeReader.Found found = Next();
+            int size = _request.KeysOnly ? PairOf(found).CalculateSize() : SizeOf(found);
+            bytes += PrefixSize(size) + size;
+        }
+        return bytes;
+    }
+
+    private int SizeOf(in RangeReader.Found found)
+    {
+        if (found.Version.Size > 0)
+            return found.Version.Size;
+        ReadRecord(found);
+        return _record.WrittenSpan.Length;
+    }
+
+    private KeyValue PairOf(in RangeReader.Found found) => _records.Read(found.Item, found.Version, withValue: false);
 
     private RangeReader.Found Next()
     {
@@ -136,7 +165,7 @@ public sealed class PinnedRange : IDisposable
         const int PrefixMax = 1 + 5;
         if (_request.KeysOnly)
         {
-            KeyValue pair = _records.Read(found.Item, found.Version, withValue: false);
+            KeyValue pair = PairOf(found);
             int size = pair.CalculateSize();
             Span<byte> whole = destination.GetSpan(PrefixMax + size);
             int prefix = WritePrefix(whole, size);
@@ -144,7 +173,6 @@ public sealed class PinnedRange : IDisposable
             destination.Advance(prefix + size);
             return prefix + size;
         }
-        _record.ResetWrittenCount();
         ReadRecord(found);
         ReadOnlySpan<byte> record = _record.WrittenSpan;
         Span<byte> span = destination.GetSpan(PrefixMax + record.Length);
@@ -156,6 +184,7 @@ public sealed class PinnedRange : IDisposable
 
     private void ReadRecord(in RangeReader.Found found)
     {
+        _record.Clear();
         try
         {
             _records.Verify(found.Item, found.Version, _record);
@@ -165,6 +194,8 @@ public sealed class PinnedRange : IDisposable
             throw _store.Explain(missing, _revision);
         }
     }
+
+    private static int PrefixSize(int size) => 1 + CodedOutputStream.ComputeUInt32Size((uint)size);
 
     /// <summary>Tag and length of a <c>kvs</c> field.</summary>
     private static int WritePrefix(Span<byte> span, int size)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using EtcdNet.Protocol.Mvccpb;
 using Google.Protobuf;
 
@@ -7,10 +6,11 @@ namespace EtcdNet.StateMachine.Mvcc;
 /// <summary>Reads records and checks that they are those the index means. Any thread.</summary>
 internal sealed class RecordReader(IBackend backend)
 {
-    private const int LargestKeptBuffer = 1 << 20;
+    // What is larger goes back to the pool at once.
+    private const int LargestKeptBuffer = 64 << 10;
 
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? s_buffer;
+    private static RecordBuffer? s_buffer;
 
     /// <summary>The pair of a version that is no tombstone.</summary>
     /// <exception cref="RecordMissingException">It is not there, as happens to readers that compaction overtook.</exception>
@@ -26,11 +26,11 @@ internal sealed class RecordReader(IBackend backend)
         };
         if (!withValue && !version.HasLease)
             return pair;
-        ArrayBufferWriter<byte> buffer = TakeBuffer();
+        RecordBuffer buffer = TakeBuffer();
         RecordFields fields = ReadFields(item, version, buffer);
         pair.Lease = fields.Lease;
         if (withValue)
-            pair.Value = ByteString.CopyFrom(fields.Value);
+            pair.Value = Copy(fields.Value);
         GiveBack(buffer);
         return pair;
     }
@@ -38,7 +38,7 @@ internal sealed class RecordReader(IBackend backend)
     /// <summary>A record by its revision alone; null when it is not there.</summary>
     public KeyValue? TryRead(Revision revision)
     {
-        ArrayBufferWriter<byte> buffer = TakeBuffer();
+        RecordBuffer buffer = TakeBuffer();
         KeyValue? pair = backend.TryRead(revision, buffer, out RecordInfo info) && !info.Tombstone
             ? KeyValue.Parser.ParseFrom(buffer.WrittenSpan)
             : null;
@@ -47,7 +47,7 @@ internal sealed class RecordReader(IBackend backend)
     }
 
     /// <summary>The stored bytes of a record, appended to a buffer.</summary>
-    public void ReadBytes(Revision revision, bool tombstone, ArrayBufferWriter<byte> buffer)
+    public void ReadBytes(Revision revision, bool tombstone, RecordBuffer buffer)
     {
         if (!backend.TryRead(revision, buffer, out RecordInfo info))
             throw new RecordMissingException(revision);
@@ -56,9 +56,9 @@ internal sealed class RecordReader(IBackend backend)
     }
 
     /// <summary>Appends a stored record, which is a marshalled KeyValue, after the same checks as <see cref="Read"/>; the buffer must be empty.</summary>
-    public void Verify(KeyHistory item, in KeyVersion version, ArrayBufferWriter<byte> buffer) => ReadFields(item, version, buffer);
+    public void Verify(KeyHistory item, in KeyVersion version, RecordBuffer buffer) => ReadFields(item, version, buffer);
 
-    private RecordFields ReadFields(KeyHistory item, in KeyVersion version, ArrayBufferWriter<byte> buffer)
+    private RecordFields ReadFields(KeyHistory item, in KeyVersion version, RecordBuffer buffer)
     {
         ReadBytes(version.Revision, tombstone: false, buffer);
         if (!RecordCodec.TryDecode(buffer.WrittenSpan, out RecordFields fields))
@@ -69,18 +69,27 @@ internal sealed class RecordReader(IBackend backend)
         return matches ? fields : throw new BackendDamagedException(version.Revision, "it is not the record that the index means");
     }
 
-    private static ArrayBufferWriter<byte> TakeBuffer()
+    // Not cleared before it is overwritten: that counts with values of a megabyte.
+    private static ByteString Copy(ReadOnlySpan<byte> value)
     {
-        ArrayBufferWriter<byte> buffer = s_buffer ?? new ArrayBufferWriter<byte>(1024);
+        byte[] copy = GC.AllocateUninitializedArray<byte>(value.Length);
+        value.CopyTo(copy);
+        return UnsafeByteOperations.UnsafeWrap(copy);
+    }
+
+    private static RecordBuffer TakeBuffer()
+    {
+        RecordBuffer buffer = s_buffer ?? new RecordBuffer();
         s_buffer = null;
-        buffer.ResetWrittenCount();
+        buffer.Clear();
         return buffer;
     }
 
-    private static void GiveBack(ArrayBufferWriter<byte> buffer)
+    private static void GiveBack(RecordBuffer buffer)
     {
-        if (buffer.Capacity <= LargestKeptBuffer)
-            s_buffer = buffer;
+        if (buffer.Capacity > LargestKeptBuffer)
+            buffer.Dispose();
+        s_buffer = buffer;
     }
 }
 

@@ -60,7 +60,7 @@ internal sealed class WriteTxn(MvccStore store, IBackend backend)
             Key = item is null ? key : UnsafeByteOperations.UnsafeWrap(item.Key),
             CreateRevision = version.Create, ModRevision = main, Version = version.Version, Value = value, Lease = lease,
         };
-        WriteRecord(version, pair);
+        version = version with { Size = WriteRecord(version, pair) };
         item = Append(item, key, version, exists);
         if (lease != 0)
             store.Leases.Attach(lease, item.Key);
@@ -131,13 +131,15 @@ internal sealed class WriteTxn(MvccStore store, IBackend backend)
         return item;
     }
 
-    private void WriteRecord(in KeyVersion version, KeyValue pair)
+    /// <returns>Bytes of the record.</returns>
+    private int WriteRecord(in KeyVersion version, KeyValue pair)
     {
         _record.ResetWrittenCount();
         pair.WriteTo(_record);
         uint crc = backend.Put(version.Revision, version.IsTombstone, _record.WrittenSpan);
         store.RecordCount++;
         store.RecordCrcSum += crc;
+        return _record.WrittenCount;
     }
 
     private void Note(in KeyVersion version, KeyValue pair, Revision? previous)

@@ -9,14 +9,18 @@ namespace EtcdNet.StateMachine.Watch;
 public sealed class EventSlice
 {
     private readonly WatchEvent[] _events;
+    private readonly bool _keepsSingleBytes;
     private byte[]? _plain;
     private byte[]? _withPrevious;
 
     /// <summary>Takes over <paramref name="events"/>, which must not be empty.</summary>
-    public EventSlice(WatchEvent[] events)
+    /// <param name="events">The events.</param>
+    /// <param name="keepsSingleBytes">Other slices may hold some of the events, so each of them keeps its bytes for these.</param>
+    public EventSlice(WatchEvent[] events, bool keepsSingleBytes = true)
     {
         ArgumentOutOfRangeException.ThrowIfZero(events.Length);
         _events = events;
+        _keepsSingleBytes = keepsSingleBytes;
     }
 
     /// <summary>Number of events, at least 1.</summary>
@@ -45,15 +49,11 @@ public sealed class EventSlice
     {
         int length = 0;
         foreach (WatchEvent one in _events)
-            length = checked(length + one.Encode(previousFrom).Length);
-        byte[] bytes = new byte[length];
+            length = checked(length + (_keepsSingleBytes ? one.Encode(previousFrom).Length : one.EncodedSize(previousFrom)));
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(length);
         int end = 0;
         foreach (WatchEvent one in _events)
-        {
-            ReadOnlyMemory<byte> field = one.Encode(previousFrom);
-            field.Span.CopyTo(bytes.AsSpan(end));
-            end += field.Length;
-        }
+            end += one.EncodeTo(bytes.AsSpan(end), previousFrom);
         return bytes;
     }
 }

@@ -55,16 +55,43 @@ public sealed class WatchEvent(StoreEvent source)
         return Interlocked.CompareExchange(ref cached, message, null) ?? message;
     }
 
+    /// <summary>Length of what <see cref="EncodeTo"/> writes.</summary>
+    public int EncodedSize(IHistory? previousFrom)
+    {
+        int size = ToMessage(previousFrom).CalculateSize();
+        return PrefixSize(size) + size;
+    }
+
+    /// <summary>Writes what <see cref="Encode"/> gives, without keeping it.</summary>
+    /// <returns>Its length.</returns>
+    public int EncodeTo(Span<byte> destination, IHistory? previousFrom)
+    {
+        byte[]? cached = Volatile.Read(ref previousFrom is null || Source.Previous is null ? ref _plain : ref _withPrevious);
+        if (cached is null)
+            return Marshal(ToMessage(previousFrom), destination);
+        cached.CopyTo(destination);
+        return cached.Length;
+    }
+
+    private static int PrefixSize(int size) => 1 + CodedOutputStream.ComputeUInt32Size((uint)size);
+
     private static byte[] Marshal(Event message)
     {
         int size = message.CalculateSize();
-        int prefix = 1 + CodedOutputStream.ComputeUInt32Size((uint)size);
-        byte[] bytes = new byte[prefix + size];
-        bytes[0] = EventsTag;
+        byte[] bytes = new byte[PrefixSize(size) + size];
+        Marshal(message, bytes);
+        return bytes;
+    }
+
+    private static int Marshal(Event message, Span<byte> destination)
+    {
+        int size = message.CalculateSize();
+        int prefix = PrefixSize(size);
+        destination[0] = EventsTag;
         uint rest = (uint)size;
         for (int i = 1; i < prefix; i++, rest >>= 7)
-            bytes[i] = (byte)(rest > 0x7f ? rest | 0x80 : rest);
-        message.WriteTo(bytes.AsSpan(prefix));
-        return bytes;
+            destination[i] = (byte)(rest > 0x7f ? rest | 0x80 : rest);
+        message.WriteTo(destination.Slice(prefix, size));
+        return prefix + size;
     }
 }

@@ -46,6 +46,10 @@ internal sealed class SectorSums(int segmentBits, int sectorBytes)
         return first;
     }
 
+    /// <summary>True when a sector was written, and last with this sum.</summary>
+    internal bool IsKnown(int segment, long offset, uint sum) =>
+        _sums.TryGetValue(segment, out uint[]? sums) && offset < 1L << segmentBits && Volatile.Read(ref sums[offset / sectorBytes]) == sum;
+
     // 0 says "never written".
-    private static uint SumOf(ReadOnlySpan<byte> bytes, int count) => Math.Max(1, Crc32C.Compute(bytes[..Math.Min(count, bytes.Length)]));
+    internal static uint SumOf(ReadOnlySpan<byte> bytes, int count) => Math.Max(1, Crc32C.Compute(bytes[..Math.Min(count, bytes.Length)]));
 }

@@ -26,6 +26,9 @@ internal sealed class StoreDevice : StorageDeviceBase
     // FASTER cannot be told of a read that failed; whoever made it call here asks afterwards. All its reads end in the call.
     [ThreadStatic]
     private static StoreDamagedException? t_readFailure;
+    [ThreadStatic]
+    private static ReadAhead? t_ahead;
+    private readonly ReadAhead.ReadFile _readFile;
     private int _firstKept;
     private bool _namesDirty;
 
@@ -34,6 +37,7 @@ internal sealed class StoreDevice : StorageDeviceBase
     {
         (_disk, _directory, SegmentBits) = (disk, directory, segmentBits);
         _sums = new SectorSums(segmentBits, Sector);
+        _readFile = Read;
         foreach (string name in disk.List(directory))
         {
             if (TryParse(name, out int segment))
@@ -213,6 +217,8 @@ internal sealed class StoreDevice : StorageDeviceBase
     // zeros then, finds no record, and looks again.
     private void ReadProven(int segment, long offset, Span<byte> target)
     {
+        if (TryReadAhead(segment, offset, target))
+            return;
         long wrong = TryRead(segment, offset, target);
         if (wrong < 0)
             return;
@@ -221,6 +227,21 @@ internal sealed class StoreDevice : StorageDeviceBase
             wrong = TryRead(segment, offset, target);
         if (wrong >= 0)
             t_readFailure ??= new StoreDamagedException(PathOf(segment), wrong, "it does not hold what was written there");
+    }
+
+    // Whatever is odd about it is left to the other way of reading.
+    private bool TryReadAhead(int segment, long offset, Span<byte> target)
+    {
+        ReadAhead ahead = t_ahead ??= new ReadAhead(Sector);
+        try
+        {
+            return ahead.TryTake(_sums, segment, offset, target)
+                || (ahead.TryFill(_sums, segment, offset, target.Length, _readFile) && ahead.TryTake(_sums, segment, offset, target));
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     private long TryRead(int segment, long offset, Span<byte> target)

@@ -34,10 +34,11 @@ internal sealed class IndexBuilder(long currentRevision, long finishedCompactRev
             throw new StateDamagedException($"record {revision} is newer than the checkpoint's revision {currentRevision}");
         int number = KeyNumber(fields.Key);
         var packed = default(PackedVersion);
-        packed.SetRest(info.Tombstone
+        KeyVersion version = info.Tombstone
             ? new KeyVersion(revision.Main, revision.Sub, 0, 0, false)
-            : new KeyVersion(revision.Main, revision.Sub, fields.CreateRevision, fields.Version, fields.Lease != 0));
-        packed.Main = revision.Main;
+            : new KeyVersion(revision.Main, revision.Sub, fields.CreateRevision, fields.Version, fields.Lease != 0, keyValue.Length);
+        packed.SetRest(version);
+        packed.MainAndSize = PackedVersion.PackMain(version);
         if (fields.Lease != 0)
             _leases[_rows.Count] = fields.Lease;
         _rows.Add(new Row(packed, info.Crc, _newestOfKey[number]));
@@ -182,7 +183,7 @@ internal sealed class IndexBuilder(long currentRevision, long finishedCompactRev
 
     private readonly record struct Row(PackedVersion Packed, uint Crc, int Next)
     {
-        public KeyVersion Version => Packed.Unpack(Packed.Main);
+        public KeyVersion Version => Packed.Unpack(Packed.MainAndSize);
     }
 
     /// <summary>Compares arrays by content, and looks them up by spans.</summary>
