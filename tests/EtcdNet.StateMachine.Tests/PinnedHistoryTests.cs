@@ -1,4 +1,3 @@
-using System.Buffers;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.StateMachine.Mvcc;
@@ -74,8 +73,7 @@ public sealed class PinnedHistoryTests(ITestOutputHelper output)
         Assert.Null(_machine.Compact(200, physically: false));
         Assert.True(_machine.State.Compactor.Step(3));
         using PinnedHistory history = _machine.Store.PinHistory();
-        var buffer = new ArrayBufferWriter<byte>();
-        Assert.True(history.TryReadNext(buffer, out Revision first, out _));
+        Assert.True(history.TryReadNext(out Revision first, out _));
         Assert.Equal(151, first.Main);
         while (_machine.State.Compactor.Step(3))
         {
@@ -92,10 +90,9 @@ public sealed class PinnedHistoryTests(ITestOutputHelper output)
             _machine.Put("key");
         using PinnedHistory history = _machine.Store.PinHistory();
         history.Unpin();
-        var buffer = new ArrayBufferWriter<byte>();
-        Assert.True(history.TryReadNext(buffer, out _, out _));
+        Assert.True(history.TryReadNext(out _, out _));
         Assert.Null(_machine.Compact(10));
-        Assert.Equal(EtcdError.Compacted.Message, Assert.Throws<EtcdException>(() => history.TryReadNext(buffer, out _, out _)).Message);
+        Assert.Equal(EtcdError.Compacted.Message, Assert.Throws<EtcdException>(() => history.TryReadNext(out _, out _)).Message);
     }
 
     private void Change(Random random, List<(Revision Revision, string Key, bool IsTombstone)> changes)
@@ -126,10 +123,9 @@ public sealed class PinnedHistoryTests(ITestOutputHelper output)
     private static string[] ReadAll(PinnedHistory history)
     {
         var read = new List<string>();
-        var buffer = new ArrayBufferWriter<byte>();
-        while (history.TryReadNext(buffer, out Revision revision, out bool isTombstone))
+        while (history.TryReadNext(out Revision revision, out bool isTombstone))
         {
-            var pair = Protocol.Mvccpb.KeyValue.Parser.ParseFrom(buffer.WrittenSpan);
+            var pair = Protocol.Mvccpb.KeyValue.Parser.ParseFrom(history.Record.Span);
             Assert.Equal(isTombstone ? 0 : revision.Main, pair.ModRevision);
             read.Add(Show(revision, isTombstone, pair.Key.ToStringUtf8()));
         }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using EtcdNet.StateMachine.Mvcc.Index;
 
@@ -24,6 +23,9 @@ public sealed class PinnedHistory : IDisposable
     private readonly ReadPins.Pin _pin;
     private readonly int _windowRows;
     private readonly List<Row> _window;
+
+    // Not given back to its pool: who disposes this may be another thread than the one that reads.
+    private readonly RecordBuffer _record = new();
     private int _next;
     private Row _last;
     private Row _windowEnd;
@@ -47,6 +49,9 @@ public sealed class PinnedHistory : IDisposable
     /// <summary>Latest compaction; −1 when there never was one.</summary>
     public long CompactRevision => _view.CompactRevision;
 
+    /// <summary>The record that was read last, a marshalled KeyValue.</summary>
+    public ReadOnlyMemory<byte> Record => _record.WrittenMemory;
+
     /// <summary>Lets go of the past: reading goes on for as long as there is no other compaction. Any thread.</summary>
     public void Unpin() => _pin.Dispose();
 
@@ -61,13 +66,13 @@ public sealed class PinnedHistory : IDisposable
         _last = _windowEnd = default;
     }
 
-    /// <summary>Reads the next record, a marshalled KeyValue, into a buffer that is emptied first.</summary>
+    /// <summary>Reads the next record; it is in <see cref="Record"/> until the next call.</summary>
     /// <returns>False behind the newest one.</returns>
     /// <exception cref="Errors.EtcdException">Compacted, only after <see cref="Unpin"/> or when a leader's state took the place of this one.</exception>
     /// <exception cref="BackendDamagedException">The record is damaged or missing.</exception>
-    public bool TryReadNext(ArrayBufferWriter<byte> record, out Revision revision, out bool isTombstone)
+    public bool TryReadNext(out Revision revision, out bool isTombstone)
     {
-        record.ResetWrittenCount();
+        _record.Clear();
         (revision, isTombstone) = (default, false);
         if (_next == _window.Count && !FillWindow())
             return false;
@@ -75,7 +80,7 @@ public sealed class PinnedHistory : IDisposable
         (revision, isTombstone) = (_last.Revision, _last.IsTombstone);
         try
         {
-            _records.ReadBytes(revision, isTombstone, record);
+            _records.ReadBytes(revision, isTombstone, _record);
         }
         catch (RecordMissingException missing)
         {

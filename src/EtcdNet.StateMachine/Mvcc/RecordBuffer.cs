@@ -12,6 +12,9 @@ internal sealed class RecordBuffer : IBufferWriter<byte>, IDisposable
     /// <summary>What was written since <see cref="Clear"/>.</summary>
     public ReadOnlySpan<byte> WrittenSpan => _bytes.AsSpan(0, _written);
 
+    /// <summary>The same, as memory; to be used before the buffer is.</summary>
+    public ReadOnlyMemory<byte> WrittenMemory => _bytes.AsMemory(0, _written);
+
     /// <summary>Bytes held.</summary>
     public int Capacity => _bytes.Length;
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using EtcdNet.StateMachine.Mvcc;
 
@@ -19,9 +18,8 @@ internal static class KeyRows
     {
         history.Rewind();
         byte[] name = new byte[NameBytes + 1];
-        var record = new ArrayBufferWriter<byte>(1024);
-        while (history.TryReadNext(record, out Revision revision, out bool isTombstone))
-            yield return new BoltPair(name.AsMemory(0, Write(name, revision, isTombstone)), record.WrittenMemory);
+        while (history.TryReadNext(out Revision revision, out bool isTombstone))
+            yield return new BoltPair(name.AsMemory(0, Write(name, revision, isTombstone)), history.Record);
     }
 
     /// <summary>Key of a row.</summary>

@@ -151,9 +151,6 @@ internal sealed class RequestGenerator(Random random, StoreState store)
                 _ => Past(),
             },
         };
-        // Of two reasons to refuse it EtcdNet names the other one.
-        if (watch.StartRevision < 0)
-            watch.RangeEnd = ByteString.Empty;
         // A deletion in the compacted revision itself: EtcdNet may still know the pair before it, etcd does not.
         if (watch.PrevKv && watch.StartRevision == store.Compacted)
             watch.StartRevision++;
