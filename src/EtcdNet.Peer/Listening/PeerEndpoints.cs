@@ -36,20 +36,20 @@ public sealed class PeerEndpoints(
         {
             "/members" => IfGet(context, WriteMembers),
             "/version" => IfGet(context, buffer => buffer.WriteRawValue(versionJson())),
-            "/raft/probing" => IfGet(context, WriteProbe),
+            "/raft/probing" => IfGet(context, WriteProbe, "text/plain; charset=utf-8"), // as Go's server guesses it
             _ => _raft?.TryHandleAsync(context) ?? _questions?.TryHandleAsync(context)
                 ?? PlainText.WriteAsync(context, StatusCodes.Status404NotFound, "404 page not found"),
         };
     }
 
-    private static Task IfGet(HttpContext context, Action<Utf8JsonWriter> write)
+    private static Task IfGet(HttpContext context, Action<Utf8JsonWriter> write, string contentType = JsonAnswer.ContentType)
     {
         if (!HttpMethods.IsGet(context.Request.Method))
         {
             context.Response.Headers.Allow = "GET";
             return PlainText.WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "Method Not Allowed");
         }
-        return JsonAnswer.WriteAsync(context, write);
+        return JsonAnswer.WriteAsync(context, write, contentType);
     }
 
     private void WriteMembers(Utf8JsonWriter json)

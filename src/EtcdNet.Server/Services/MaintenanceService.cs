@@ -12,6 +12,9 @@ namespace EtcdNet.Server.Services;
 /// <summary>etcdserverpb.Maintenance: the state of this member, alarms, hashes.</summary>
 public sealed class MaintenanceService
 {
+    // A size of zero is left out of JSON, and tools take that for an answer without a size. etcd's empty database has some pages, too.
+    private const long SizeOfNothing = 4096;
+
     private readonly StateMachine.StateMachine _machine;
     private readonly IBackend _backend;
     private readonly ConsensusState _state;
@@ -58,8 +61,8 @@ public sealed class MaintenanceService
             Header = _headers.Header(_machine.Store.CurrentRevision),
             Version = EtcdVersion.Server,
             StorageVersion = EtcdVersion.Storage,
-            DbSize = _backend.SizeInBytes,
-            DbSizeInUse = _backend.SizeInUseInBytes,
+            DbSize = Math.Max(_backend.SizeInBytes, SizeOfNothing),
+            DbSizeInUse = Math.Max(_backend.SizeInUseInBytes, SizeOfNothing),
             DbSizeQuota = Math.Max(_quota.QuotaBytes, 0),
             Leader = status.Leader,
             RaftIndex = status.CommitIndex,

@@ -15,6 +15,9 @@ public sealed class AuthDifferentialTests(ITestOutputHelper output)
     private const int Clients = 4;
     private const int RenewEvery = 150;
 
+    /// <summary>Requests after which each of the known differences has been met, whatever the seed.</summary>
+    private const int EnoughForAll = 20_000;
+
     [Fact]
     public async Task Users_may_do_what_etcd_lets_them_do()
     {
@@ -36,7 +39,7 @@ public sealed class AuthDifferentialTests(ITestOutputHelper output)
         int Times(string ending) => world.Outcomes.Where(one => one.Key.EndsWith(ending, StringComparison.Ordinal)).Sum(static one => one.Value);
         Assert.True(Times("permission denied") > count / 20, "hardly anything was forbidden");
         Assert.True(Times(" OK") > count / 4, "hardly anything was allowed");
-        if (world.Right.Server.Target.IsEtcdNet)
+        if (world.Right.Server.Target.IsEtcdNet && count >= EnoughForAll)
             Report.AssertAllMet(world, KnownDifferences.Auth);
     }
 

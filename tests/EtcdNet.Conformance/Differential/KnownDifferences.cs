@@ -1,4 +1,5 @@
 using EtcdNet.Protocol;
+using EtcdNet.Protocol.Authpb;
 using EtcdNet.Protocol.Etcdserverpb;
 using Google.Protobuf;
 
@@ -47,10 +48,37 @@ internal static class KnownDifferences
     [
         new("Status.permission", "3.5", "3.6", "3.5.30 lets only administrators see the status, 3.6 every user", static exchange =>
             exchange is { Request: StatusRequest, Expected.Status: GrpcStatus.PermissionDenied, Answered.Answer: StatusResponse } ? exchange.Answered : null),
+        new("Maintenance.refusal", "3.5", "3.6", "3.5.30 lets the store's own error through where maintenance is refused; 3.6 has the client's form of it", static exchange =>
+            exchange is { Request: HashRequest or HashKVRequest or DefragmentRequest, Expected.Status: GrpcStatus.Unknown } ? RefusalOf(exchange.Expected.Message) : null),
+        new("Watch.openEnd", "3.5", "3.6", "3.5.30 takes an open end for one key when it asks for the permission (GHSA-xg4h-6gfc-h4m8)", static exchange =>
+            exchange is
+            {
+                Request: WatchRequest { CreateRequest.RangeEnd.Span: [0] }, Expected.Answer: WatchResponse { Canceled: false },
+                Answered.Answer: WatchResponse { Canceled: true, CancelReason: "rpc error: code = PermissionDenied desc = etcdserver: permission denied" },
+            }
+                ? exchange.Answered
+                : null),
+        new("RoleGet.root", "3.5", "3.6", "3.6 says what the role root may do, whatever was granted to it", static exchange =>
+            exchange.Request is AuthRoleGetRequest { Role: "root" }
+                ? Changed<AuthRoleGetResponse>(exchange, static answer =>
+                {
+                    answer.Perm.Clear();
+                    answer.Perm.Add(new Permission { PermType = Permission.Types.Type.Readwrite, RangeEnd = ByteString.CopyFrom(0) });
+                })
+                : null),
     ];
 
     /// <summary>The whole list.</summary>
     public static IReadOnlyList<KnownDifference> All { get; } = [.. General, .. Auth];
+
+    private static Outcome? RefusalOf(string message) => message switch
+    {
+        "auth: permission denied" => new Outcome(GrpcStatus.PermissionDenied, "etcdserver: permission denied", null),
+        "auth: user name is empty" => new Outcome(GrpcStatus.InvalidArgument, "etcdserver: user name is empty", null),
+        "auth: user not found" => new Outcome(GrpcStatus.FailedPrecondition, "etcdserver: user name not found", null),
+        "auth: invalid auth token" => new Outcome(GrpcStatus.Unauthenticated, "etcdserver: invalid auth token", null),
+        _ => null,
+    };
 
     private static Outcome? Changed<T>(Exchange exchange, Action<T> change)
         where T : class, IMessage<T>, IDeepCloneable<T>
