@@ -368,7 +368,8 @@ public sealed class RunningMember : IAsyncDisposable
 
     private void RaiseNoSpace()
     {
-        if (Interlocked.Exchange(ref _alarmAsked, 1) == 0)
+        bool isRaised = Machine.Alarms.Get(AlarmType.Nospace).Any(alarm => alarm.MemberID == _storage.MemberId);
+        if (!isRaised && Interlocked.Exchange(ref _alarmAsked, 1) == 0)
             _ = RaiseAsync();
 
         async Task RaiseAsync()

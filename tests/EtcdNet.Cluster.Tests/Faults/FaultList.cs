@@ -146,9 +146,21 @@ internal sealed class FaultList(ProcessCluster cluster, Endpoints endpoints, Wal
             AlarmResponse alarms = await cluster.AskAnyAsync(client => AlarmAsync(client, new AlarmRequest()));
             foreach (AlarmMember alarm in alarms.Alarms)
                 await cluster.AskAnyAsync(client => AlarmAsync(client, new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Deactivate, MemberID = alarm.MemberID, Alarm = alarm.Alarm }));
-            long before = progress.Writes;
-            await LastAsync(TimeSpan.FromMilliseconds(300));
-            return alarms.Alarms.Count == 0 && progress.Writes > before;
+            // The member looks at its disk once a second; until it has seen that there is room it raises the alarm anew.
+            return await TakesWritesAsync(member) && (await cluster.AskAnyAsync(client => AlarmAsync(client, new AlarmRequest()))).Alarms.Count == 0;
+        }
+    }
+
+    private static async Task<bool> TakesWritesAsync(ClusterMember member)
+    {
+        using var client = new EtcdClient(member.Server.ClientUrl);
+        try
+        {
+            return (await client.PutAsync("room", "")).Status == GrpcStatus.OK;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
         }
     }
 
