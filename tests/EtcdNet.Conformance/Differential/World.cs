@@ -103,8 +103,9 @@ internal sealed class World : IAsyncDisposable
 
     /// <summary>
     /// Whether the stores would not be the same any more: 3.5.30 overlooks the puts of inner transactions when there is no space left (mended in 3.6.14).
+    /// And one whose inner ones only read is a write to etcd, which CORRUPT forbids, and a read to EtcdNet.
     /// </summary>
-    public bool LeavesOut(IMessage request) => Alarmed && request is TxnRequest txn && HasInnerPut(txn, inner: false);
+    public bool LeavesOut(IMessage request) => Alarmed && request is TxnRequest txn && (HasInnerPut(txn, inner: false) || OnlyReadsInside(txn));
 
     /// <summary>Starts a call that may have to wait.</summary>
     public CallPair Begin(int client, string rpc, IMessage request, IReadOnlyDictionary<string, string>? headers = null)
@@ -248,6 +249,15 @@ internal sealed class World : IAsyncDisposable
 
     private static bool HasInnerPut(TxnRequest txn, bool inner) => txn.Success.Concat(txn.Failure).Any(operation =>
         (inner && operation.RequestPut is not null) || (operation.RequestTxn is { } nested && HasInnerPut(nested, inner: true)));
+
+    private static bool OnlyReadsInside(TxnRequest txn)
+    {
+        RequestOp[] all = [.. txn.Success, .. txn.Failure];
+        return all.Any(static operation => operation.RequestTxn is not null) && all.All(OnlyReads);
+
+        static bool OnlyReads(RequestOp operation) =>
+            operation.RequestRange is not null || (operation.RequestTxn is { } inner && inner.Success.Concat(inner.Failure).All(OnlyReads));
+    }
 
     private static string Tail(Side side) => string.Join('\n', side.Server.Log.Split('\n').TakeLast(8).Select(static line => line.Length < 600 ? line : line[..600]));
 
