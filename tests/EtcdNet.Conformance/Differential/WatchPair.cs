@@ -96,11 +96,17 @@ internal sealed class WatchPair : IDisposable
         foreach ((long id, (WatchCreateRequest request, long from)) in _watchers.ToList())
         {
             int count = _all.Count(change => IsFor(request, from, change));
-            await _left.UntilAsync(id, events => events.Count >= count);
-            await _right.UntilAsync(id, events => events.Count >= count);
-            Assert.Equal(count, _right.EventsOf(id).Count);
+            // A lease may end meanwhile: then both get more than was there when the count was taken.
+            await _left.UntilAsync(id, events => events.Count >= Math.Max(count, _right.EventsOf(id).Count));
+            while (_left.EventsOf(id).Count != _right.EventsOf(id).Count)
+            {
+                await _right.UntilAsync(id, events => events.Count >= _left.EventsOf(id).Count);
+                await _left.UntilAsync(id, events => events.Count >= _right.EventsOf(id).Count);
+            }
+
+            long last = _left.EventsOf(id).Select(static change => change.Kv.ModRevision).LastOrDefault();
             Compare(id);
-            _watchers[id] = (request, Math.Max(from, revision + 1));
+            _watchers[id] = (request, Math.Max(from, Math.Max(revision, last) + 1));
         }
     }
 
