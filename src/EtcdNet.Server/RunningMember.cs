@@ -38,7 +38,6 @@ public sealed class RunningMember : IAsyncDisposable
     private readonly LeaderMonitor _leaderMonitor;
     private readonly ITokenProvider _tokens;
     private readonly Passwords _passwords;
-    private readonly RootProposer _own;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _leaderKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -74,8 +73,8 @@ public sealed class RunningMember : IAsyncDisposable
         storage.Machine.Auth.Observer = _tokens as IAuthObserver;
         Guard = new AuthGuard(storage.Machine.Auth, storage.Machine.Leases, _tokens);
         _passwords = new Passwords(options.BcryptCost);
-        _own = new RootProposer(_core.Proposer, storage.Machine.Auth);
-        _leases = new LeaseExpirer(storage.Machine.Leases, _own, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
+        var own = new RootProposer(_core.Proposer, storage.Machine.Auth);
+        _leases = new LeaseExpirer(storage.Machine.Leases, own, _core.Reads, _core.State, time, new LeaseExpirerOptions { Checkpoints = options.LeaseCheckpoints }, log);
         _fatal = fatal;
         MemberStore members = storage.Machine.Members;
         _leaseRouter = new LeaseRouter(_leases, _core.Reads, _core.State, () => _leaderLink, time, new LeaseServiceOptions { RequestTimeout = options.Proposals.RequestTimeout });
@@ -270,7 +269,7 @@ public sealed class RunningMember : IAsyncDisposable
         {
             CheckQuota = Quota.CheckLeaseGrant,
         };
-        var line = new WaitingLine(kv, watch, lease, _own);
+        var line = new WaitingLine(kv, watch, lease);
         var health = new HealthService(_options.StopServingOnDefragmentation, _log);
         return new MemberServices(
             kv,

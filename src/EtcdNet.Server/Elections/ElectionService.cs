@@ -133,7 +133,7 @@ public sealed class ElectionService
         catch (Exception) when (place.Existing is null || call.Cancellation.IsCancellationRequested)
         {
             // A place that nobody waits at would block everybody behind it for as long as the lease is kept alive.
-            await _line.LeaveAsync(place).ConfigureAwait(false);
+            await _line.LeaveAsync(place, call).ConfigureAwait(false);
             throw;
         }
     }

@@ -70,7 +70,7 @@ public sealed class LockService
         }
         catch
         {
-            await _line.LeaveAsync(place).ConfigureAwait(false);
+            await _line.LeaveAsync(place, call).ConfigureAwait(false);
             throw;
         }
     }

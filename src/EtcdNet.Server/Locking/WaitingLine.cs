@@ -2,7 +2,6 @@ using System.Globalization;
 using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.Mvccpb;
-using EtcdNet.Server.Consensus;
 using EtcdNet.Server.Services;
 using EtcdNet.StateMachine.Errors;
 using Google.Protobuf;
@@ -19,7 +18,7 @@ namespace EtcdNet.Server.Locking;
 /// the key must be the same one at the end (create revision), not only have the same name; a compaction that overtakes the
 /// watch makes the waiter look again instead of failing.
 /// </remarks>
-internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService leases, IProposer own)
+internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService leases)
 {
     // A session without a lease of its own gets one that nobody keeps alive.
     private const long SessionSeconds = 60;
@@ -89,22 +88,20 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
     /// <summary>One operation on a key, if it is still the one that was created at a revision.</summary>
     public async ValueTask<TxnResponse> IfCreatedAtAsync(ByteString key, long revision, RequestOp operation, CallContext call)
     {
-        return await kv.TxnAsync(IfCreatedAt(key, revision, operation), call).ConfigureAwait(false);
+        var txn = new TxnRequest { Compare = { IsCreatedAt(key, revision) }, Success = { operation } };
+        return await kv.TxnAsync(txn, call).ConfigureAwait(false);
     }
 
-    private static TxnRequest IfCreatedAt(ByteString key, long revision, RequestOp operation) =>
-        new() { Compare = { IsCreatedAt(key, revision) }, Success = { operation } };
-
     /// <summary>
-    /// Deletes the key of a place, in the server's own name: the caller could write the key when it was made, but its token may have ended
-    /// while it waited, and a key that nobody waits for would block the line. It succeeds or not: in the end the lease takes the key.
+    /// Deletes the key of a place. It succeeds or not: in the end the lease takes the key. Only in the caller's name: when its token has ended,
+    /// another call with the same lease may have been told meanwhile that it holds the place.
     /// </summary>
-    public async ValueTask LeaveAsync(Place place)
+    public async ValueTask LeaveAsync(Place place, CallContext call)
     {
         try
         {
             var delete = new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = place.Key } };
-            await own.ProposeAsync(new InternalRaftRequest { Txn = IfCreatedAt(place.Key, place.Revision, delete) }, CancellationToken.None).ConfigureAwait(false);
+            await IfCreatedAtAsync(place.Key, place.Revision, delete, new InnerCall(call, CancellationToken.None)).ConfigureAwait(false);
         }
         catch (EtcdException)
         {
