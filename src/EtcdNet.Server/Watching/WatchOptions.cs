@@ -28,7 +28,7 @@ public sealed class WatchOptions
     /// Event responses that may wait for one client before its watchers count as slow; never less than two for each watcher
     /// of the stream. A waiting response costs some 40 bytes, its events are shared. Default 1024.
     /// </summary>
-    public int QueuedResponsesMax { get; init; } = 1024;
+    public int QueuedResponsesMax { get; init; } = 128;
 
     /// <summary>Bytes of events that may wait for one client before its watchers count as slow. Default 8 MiB.</summary>
     public long QueuedBytesMax { get; init; } = 8 * 1024 * 1024;
