@@ -15,8 +15,8 @@ public sealed record FasterOptions
     /// <summary>log2 of the size of one file. 28: 256 MiB.</summary>
     public int SegmentBits { get; init; } = 28;
 
-    /// <summary>Bytes of the hash index; grows at a start to fit what is stored. 16 MiB serve a million revisions.</summary>
-    public long IndexBytes { get; init; } = 16 << 20;
+    /// <summary>Bytes of the hash index; grows at a start to fit what is stored. 4 MiB serve the first million; more cost memory of its overflow, not time that could be measured (4 million keys).</summary>
+    public long IndexBytes { get; init; } = 4 << 20;
 
     internal void Validate()
     {
