@@ -7,7 +7,8 @@ namespace EtcdNet.Server.Consensus;
 /// </summary>
 public sealed class Mailbox<T>
 {
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
+    private readonly ThreadParking _parking = new();
     private List<T> _incoming = [];
     private Urgency _urgency;
     private Urgency _wakesAt;
@@ -17,14 +18,17 @@ public sealed class Mailbox<T>
     /// <summary>Adds one item. False after <see cref="Close"/>: the item was not taken.</summary>
     public bool Post(T item, Urgency urgency = Urgency.Now)
     {
+        bool wakes;
         lock (_gate)
         {
             if (_closed)
                 return false;
             _incoming.Add(item);
-            WakeConsumer(urgency);
-            return true;
+            wakes = WakesConsumer(urgency);
         }
+        if (wakes)
+            _parking.Unpark();
+        return true;
     }
 
     /// <summary>
@@ -50,45 +54,49 @@ public sealed class Mailbox<T>
     /// </summary>
     public bool Wait(TimeSpan timeout, Urgency wakesAt = Urgency.Soon)
     {
-        lock (_gate)
+        for (bool slept = false; ; slept = true)
         {
-            _wakesAt = wakesAt;
-            if (_urgency < wakesAt && !_closed)
+            lock (_gate)
             {
-                _consumerWaits = true;
-                Monitor.Wait(_gate, timeout);
                 _consumerWaits = false;
+                _wakesAt = wakesAt;
+                // A sleep may end for nothing; only one without an end has to go on then.
+                if (_urgency >= wakesAt || _closed || (slept && timeout != Timeout.InfiniteTimeSpan))
+                    return _incoming.Count != 0 || !_closed;
+                _consumerWaits = true;
+                _parking.Prepare();
             }
-            return _incoming.Count != 0 || !_closed;
+            _parking.Park(timeout);
         }
     }
 
     /// <summary>Wakes the consumer for what was posted with less urgency; nothing happens when nothing waits.</summary>
     public void Wake()
     {
+        bool wakes;
         lock (_gate)
-        {
-            if (_incoming.Count > 0)
-                WakeConsumer(Urgency.Now);
-        }
+            wakes = _incoming.Count > 0 && WakesConsumer(Urgency.Now);
+        if (wakes)
+            _parking.Unpark();
     }
 
     /// <summary>Refuses further items and wakes the consumer, which still gets what waits.</summary>
     public void Close()
     {
         lock (_gate)
-        {
             _closed = true;
-            Monitor.PulseAll(_gate);
-        }
+        _parking.Unpark();
     }
 
-    private void WakeConsumer(Urgency urgency)
+    /// <summary>Whether the poster has to unpark the consumer, which it does without the lock: the consumer would only run into it.</summary>
+    private bool WakesConsumer(Urgency urgency)
     {
         if (urgency > _urgency)
             _urgency = urgency;
-        if (_consumerWaits && urgency >= _wakesAt)
-            Monitor.Pulse(_gate);
+        if (!_consumerWaits || urgency < _wakesAt)
+            return false;
+        _consumerWaits = false;
+        return true;
     }
 }
 
