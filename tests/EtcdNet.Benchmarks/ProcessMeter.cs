@@ -20,6 +20,12 @@ internal static class ProcessMeter
     /// <summary>Resident memory in MiB.</summary>
     public static double ResidentMebibytes(int pid) => Status(pid, "VmRSS:");
 
+    /// <summary>
+    /// Resident memory in MiB without mapped files, which the system may drop at any time and shares between processes: a program's code, in our case
+    /// that of the runtime too.
+    /// </summary>
+    public static double PrivateMebibytes(int pid) => Status(pid, "RssAnon:") + Status(pid, "RssShmem:");
+
     /// <summary>Largest resident memory since the start of the process or <see cref="ResetPeak"/>, in MiB.</summary>
     public static double PeakMebibytes(int pid) => Status(pid, "VmHWM:");
 

@@ -31,7 +31,8 @@ internal sealed class LimitsRun(ServerProcess server) : IDisposable
         await work();
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         Steps.Add(new Step(
-            name, seconds, ProcessMeter.CpuSeconds(Server.Id) - cpu, ProcessMeter.ResidentMebibytes(Server.Id), ProcessMeter.PeakMebibytes(Server.Id)));
+            name, seconds, ProcessMeter.CpuSeconds(Server.Id) - cpu, ProcessMeter.ResidentMebibytes(Server.Id),
+            ProcessMeter.PrivateMebibytes(Server.Id), ProcessMeter.PeakMebibytes(Server.Id)));
         Console.Error.WriteLine($"{Server.Target.Name,-14} {Steps[^1]}");
     }
 

@@ -19,14 +19,15 @@ internal sealed class LimitsTable(ILimitsScenario scenario, ServerTarget[] targe
         Console.WriteLine();
         Console.WriteLine($"{string.Join(" / ", targets.Select(static target => target.Name))} (ratio), {rounds} rounds");
         Console.WriteLine();
-        Console.WriteLine("| step | time, s | server CPU, s | resident after, MiB | peak, MiB |");
-        Console.WriteLine("|---|---|---|---|---|");
+        Console.WriteLine("| step | time, s | server CPU, s | resident after, MiB | of it private | peak, MiB |");
+        Console.WriteLine("|---|---|---|---|---|---|");
         for (int i = 0; i < _runs[targets[0]][0].Steps.Count; i++)
         {
             Step[] steps = [.. targets.Select(target => Step.Median([.. _runs[target].Select(run => run.Steps[i])]))];
             Console.WriteLine(
                 $"| {steps[0].Name} | {Cell(steps, static step => step.Seconds)} | {Cell(steps, static step => step.CpuSeconds)} " +
-                $"| {Cell(steps, static step => step.ResidentMebibytes)} | {Cell(steps, static step => step.PeakMebibytes)} |");
+                $"| {Cell(steps, static step => step.ResidentMebibytes)} | {Cell(steps, static step => step.PrivateMebibytes)} " +
+                $"| {Cell(steps, static step => step.PeakMebibytes)} |");
         }
 
         PrintFigures();
