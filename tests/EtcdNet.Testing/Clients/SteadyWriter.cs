@@ -1,15 +1,14 @@
 using System.Globalization;
-using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
 using Google.Protobuf;
 
-namespace EtcdNet.Benchmarks.Limits;
+namespace EtcdNet.Testing.Clients;
 
 /// <summary>
-/// One client that sends one request after the other, in a process of its own (h2load): what a busy benchmark adds to its own waiting is not
+/// One client that sends one request after the other, in a process of its own (h2load): what a busy test adds to its own waiting is not
 /// taken for the server's.
 /// </summary>
-internal sealed class SteadyWriter : IAsyncDisposable
+public sealed class SteadyWriter : IAsyncDisposable
 {
     private readonly TempDirectory _files;
     private readonly Command _h2load;
@@ -62,9 +61,11 @@ internal sealed class SteadyWriter : IAsyncDisposable
     }
 
     // A line for each request: start in µs since the epoch, HTTP status, duration in µs. The last line may be cut off.
-    private double[] Read() =>
-    [
-        .. File.ReadLines(_files.At("log")).Select(static line => line.Split('\t')).Where(static parts => parts.Length == 3)
-            .Select(static parts => long.Parse(parts[2], CultureInfo.InvariantCulture) / 1e3).Order(),
-    ];
+    private double[] Read()
+    {
+        string[][] lines = [.. File.ReadLines(_files.At("log")).Select(static line => line.Split('\t')).Where(static parts => parts.Length == 3)];
+        if (Array.Find(lines, static parts => parts[1] != "200") is { } failed)
+            throw new InvalidOperationException($"a request was answered with {failed[1]}");
+        return [.. lines.Select(static parts => long.Parse(parts[2], CultureInfo.InvariantCulture) / 1e3).Order()];
+    }
 }
