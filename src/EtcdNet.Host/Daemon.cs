@@ -155,7 +155,19 @@ internal sealed class Daemon(EtcdOptions options, ServerLog serverLog)
         await done.Task.ConfigureAwait(false);
     }
 
-    private void LogStart() => _log
+    private void LogStart()
+    {
+        LogSettings();
+        if (!options.SetsPeerLocalAddress)
+            return;
+        ILogger line = _log.ForContext("advertise-peer-urls", options.InitialAdvertisePeerUrls.Select(url => url.Text).ToArray());
+        if (options.PeerLocalAddress is { } local)
+            line.ForContext("LocalAddr", local.ToString()).Information("setting member local address");
+        else
+            line.Warning("unable to set a member local address due to lack of suitable local addresses");
+    }
+
+    private void LogSettings() => _log
         .ForContext("etcd-version", Versions.Etcd)
         .ForContext("etcdnet-version", Versions.EtcdNet)
         .ForContext("name", options.Name)

@@ -1,3 +1,4 @@
+using System.Net;
 using EtcdNet.Host.Logging;
 using EtcdNet.Host.Telemetry;
 using Serilog.Events;
@@ -31,6 +32,12 @@ public sealed record EtcdOptions
 
     /// <summary>URLs that members are told.</summary>
     public required IReadOnlyList<EtcdUrl> InitialAdvertisePeerUrls { get; init; }
+
+    /// <summary>Address that connections to other members leave from; null: the system picks one (gate SetMemberLocalAddr).</summary>
+    public IPAddress? PeerLocalAddress => SetsPeerLocalAddress ? LocalAddress.Choose(InitialAdvertisePeerUrls) : null;
+
+    /// <summary>Gate SetMemberLocalAddr.</summary>
+    public bool SetsPeerLocalAddress => FeatureGates.Enabled["SetMemberLocalAddr"];
 
     /// <summary>Further URLs for metrics and health; may be empty.</summary>
     public required IReadOnlyList<EtcdUrl> ListenMetricsUrls { get; init; }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
 
@@ -114,6 +116,46 @@ public sealed class StartupTests
         var result = await RunAsync("--experimental-memory-mlock", "--data-dir", directory.At("data"));
         Assert.NotEqual(0, result.ExitCode);
         Assert.Contains("--memory-mlock", result.Output + result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_member_that_sets_its_local_address_connects_from_no_other()
+    {
+        if (!ServerTarget.UnderTest.IsEtcdNet)
+            return; // the gate is new in 3.6
+
+        // The member advertises an address of TEST-NET-1, which no machine has: whoever dials from it fails.
+        var other = FreePorts.Take(1)[0];
+        foreach (var on in new[] { false, true })
+        {
+            using var directory = new TempDirectory();
+            using var listener = new TcpListener(IPAddress.Loopback, other);
+            listener.Start();
+            var place = ServerPlace.OnLoopback("m");
+            await using var member = Command.Start(ServerTarget.UnderTest.Binary,
+            [
+                "--name", "m", "--data-dir", directory.At("data"), "--listen-client-urls", $"http://{place.Endpoint}", "--advertise-client-urls", $"http://{place.Endpoint}",
+                "--listen-peer-urls", place.PeerUrl, "--initial-advertise-peer-urls", "http://192.0.2.1:2380",
+                "--initial-cluster", $"m=http://192.0.2.1:2380,other=http://127.0.0.1:{other}", $"--feature-gates=SetMemberLocalAddr={on}", "--log-outputs=stdout",
+            ]);
+            if (on)
+            {
+                await ReadUntilAsync(member, "setting member local address");
+                await ReadUntilAsync(member, "cannot connect from the member's local address 192.0.2.1");
+                Assert.False(listener.Pending());
+            }
+            else
+            {
+                using var connection = await listener.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            }
+        }
+    }
+
+    private static async Task ReadUntilAsync(Command program, string text)
+    {
+        while (!(await program.ReadLineAsync()).Contains(text, StringComparison.Ordinal))
+        {
+        }
     }
 
     private static Task<CommandResult> RunAsync(params string[] arguments) =>
