@@ -18,6 +18,15 @@ public sealed record EtcdOptions
     /// <summary>Directory of the data; <c>{name}.etcdnet</c> unless given.</summary>
     public required string DataDir { get; init; }
 
+    /// <summary>Directory of the write-ahead log, apart from the data; null: with them.</summary>
+    public string? WalDir { get; init; }
+
+    /// <summary>Keep all memory from being swapped out.</summary>
+    public bool MemoryMlock { get; init; }
+
+    /// <summary>Megabytes that must be freed for a defragmentation at the start; 0: none.</summary>
+    public required long BootstrapDefragThresholdMegabytes { get; init; }
+
     /// <summary>URLs for clients.</summary>
     public required IReadOnlyList<EtcdUrl> ListenClientUrls { get; init; }
 
@@ -74,6 +83,9 @@ public sealed record EtcdOptions
 
     /// <summary>The same in ticks, rounded down as in etcd; at least 5.</summary>
     public int ElectionTicks => (int)(ElectionTimeout / HeartbeatInterval);
+
+    /// <summary>Shorten the first election after a start.</summary>
+    public required bool InitialElectionTickAdvance { get; init; }
 
     /// <summary>Entries applied between two snapshots.</summary>
     public required ulong SnapshotCount { get; init; }
