@@ -189,7 +189,7 @@ public sealed record EtcdOptions
     /// <summary>Form of the log lines.</summary>
     public required LogFormat LogFormat { get; init; }
 
-    /// <summary>default, stderr, stdout or paths.</summary>
+    /// <summary>default, stderr, stdout, systemd/journal or paths.</summary>
     public required IReadOnlyList<string> LogOutputs { get; init; }
 
     /// <summary>Feature gates.</summary>
