@@ -89,7 +89,9 @@ internal sealed class LogPlace : IDisposable
         }
         else if (record.Path != _root)
         {
-            if (owner?.Token != record.Token)
+            if (owner is null)
+                throw Stranger($"a log without the file {OwnerName}; this member's was in {record.Path}: move the whole directory");
+            if (owner.Token != record.Token)
                 throw Stranger($"the log of another data directory or an older copy; this member's was in {record.Path}");
             Bind(LogPlaceRecord.New(_root, record.Token));
         }
@@ -98,7 +100,7 @@ internal sealed class LogPlace : IDisposable
             // Between the two writes of Bind the owner is missing or still the one before.
             if (owner is not null && owner.Token != record.Before)
                 throw Stranger("the log of another data directory or an older copy");
-            record.Write(_disk, Owner);
+            Bind(record);
         }
     }
 
@@ -129,11 +131,13 @@ internal sealed class LogPlace : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _lock?.Dispose();
 
-    // First here, so that the other side is never bound to what does not know it.
+    // First here, so that the other side is never bound to what does not know it. Once both know, the token before counts no more.
     private void Bind(LogPlaceRecord record)
     {
         record.Write(_disk, _record);
         record.Write(_disk, Owner);
+        if (record.Before != default)
+            (record with { Before = default }).Write(_disk, _record);
     }
 
     private void ComeBack(LogPlaceRecord record)

@@ -63,6 +63,15 @@ public sealed class LogPlaceTests
         foreach (string file in before.Files().Where(path => path.StartsWith(Fast, StringComparison.Ordinal)))
             Put(_disk, file, before.Bytes(file));
         AssertRefused(_disk, Fast, $"the log of this member is in {Faster}");
+        SimDisk overwritten = _disk.Clone();
+        Remove(overwritten, Faster);
+        Copy(overwritten, Fast, Faster);
+        Remove(overwritten, Fast);
+        AssertRefused(overwritten, Faster, "older copy");
+        overwritten.Delete(Faster + "/owner");
+        Copy(overwritten, Faster, "/third");
+        Remove(overwritten, Faster);
+        AssertRefused(overwritten, "/third", "a log without the file owner");
         SimDisk gone = _disk.Clone();
         Remove(gone, Faster);
         AssertRefused(gone, Fast, "older copy");
