@@ -1,5 +1,6 @@
 using EtcdNet.Host.Configuration;
 using EtcdNet.Peer.Joining;
+using EtcdNet.Peer.Transport;
 using EtcdNet.Server;
 using EtcdNet.StateMachine.Cluster;
 using EtcdNet.Storage;
@@ -96,7 +97,7 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
 
     private async Task<IReadOnlyList<RunningCluster>> AskAsync(TimeSpan patience, LogLevelOfSilence level, CancellationToken cancellation)
     {
-        using var inquiry = new ClusterInquiry(patience);
+        using var inquiry = new ClusterInquiry(patience, BoundDialer.NewHandler(options.PeerLocalAddress));
         return await inquiry.AskAsync(OthersUrls, Note, cancellation).ConfigureAwait(false);
 
         void Note(string url, string reason)

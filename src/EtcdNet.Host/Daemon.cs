@@ -63,6 +63,8 @@ internal sealed class Daemon(EtcdOptions options, ServerLog serverLog)
     private async Task<int> ServeAsync(ShutdownSignals signals)
     {
         LogStart();
+        if (options.MemoryMlock)
+            MemoryLock.LockAll();
         MemberOptions settings = await new Bootstrap(options, serverLog.Logger).PrepareAsync(signals.Token).ConfigureAwait(false);
         (MetricsRegistry registry, ServerMetrics metrics) = NewMetrics();
         await using OtlpExport? export = options.Telemetry.Any ? new OtlpExport(options.Telemetry, serverLog.Forwarded, registry, serverLog.Logger) : null;
@@ -155,11 +157,24 @@ internal sealed class Daemon(EtcdOptions options, ServerLog serverLog)
         await done.Task.ConfigureAwait(false);
     }
 
-    private void LogStart() => _log
+    private void LogStart()
+    {
+        LogSettings();
+        if (!options.SetsPeerLocalAddress)
+            return;
+        ILogger line = _log.ForContext("advertise-peer-urls", options.InitialAdvertisePeerUrls.Select(url => url.Text).ToArray());
+        if (options.PeerLocalAddress is { } local)
+            line.ForContext("LocalAddr", local.ToString()).Information("setting member local address");
+        else
+            line.Warning("unable to set a member local address due to lack of suitable local addresses");
+    }
+
+    private void LogSettings() => _log
         .ForContext("etcd-version", Versions.Etcd)
         .ForContext("etcdnet-version", Versions.EtcdNet)
         .ForContext("name", options.Name)
         .ForContext("data-dir", options.DataDir)
+        .ForContext("wal-dir", options.WalDir ?? "")
         .ForContext("listen-client-urls", options.ListenClientUrls.Select(url => url.Text).ToArray())
         .ForContext("advertise-client-urls", options.AdvertiseClientUrls.Select(url => url.Text).ToArray())
         .ForContext("listen-peer-urls", options.ListenPeerUrls.Select(url => url.Text).ToArray())

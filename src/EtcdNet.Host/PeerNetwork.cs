@@ -24,6 +24,7 @@ internal sealed class PeerNetwork : IAsyncDisposable
             ClusterId = self.ClusterId,
             ReadTimeout = options.RaftReadTimeout,
             WriteTimeout = options.RaftWriteTimeout,
+            LocalAddress = options.PeerLocalAddress,
             AdvertisedUrls = [.. options.InitialAdvertisePeerUrls.Select(static url => url.Text)],
         };
         _transport = new PeerTransport(settings, new InboxReceiver(member.Peers, member.HearOfRemoval), registry, log);

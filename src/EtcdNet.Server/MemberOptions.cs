@@ -15,6 +15,9 @@ public sealed record MemberOptions
     /// <summary>Where everything is kept (<c>--data-dir</c>).</summary>
     public required string DataDirectory { get; init; }
 
+    /// <summary>Where the write-ahead log is kept apart from the rest (<c>--wal-dir</c>); null: with the rest.</summary>
+    public string? LogDirectory { get; init; }
+
     /// <summary>This member's peer URLs (<c>--initial-advertise-peer-urls</c>); its id is computed from them.</summary>
     public required IReadOnlyList<string> PeerUrls { get; init; }
 
@@ -65,8 +68,14 @@ public sealed record MemberOptions
     /// <summary>Smallest lease TTL, seconds: one and a half election timeouts, rounded up. The same on every member.</summary>
     public long LeaseTtlMin => (long)Math.Ceiling(1.5 * ElectionTimeout.TotalSeconds);
 
+    /// <summary>Shorten the first election after a start (<c>--initial-election-tick-advance</c>).</summary>
+    public bool ElectionTickAdvance { get; init; } = true;
+
     /// <summary><c>--pre-vote</c>.</summary>
     public bool PreVote { get; init; } = true;
+
+    /// <summary>Megabytes of dead space from which on the store is defragmented at the start; 0: never (<c>--bootstrap-defrag-threshold-megabytes</c>).</summary>
+    public long DefragmentAtStartMegabytes { get; init; }
 
     /// <summary>Bytes the store may take (<c>--quota-backend-bytes</c>): 0 is 2 GiB, negative is no limit.</summary>
     public long QuotaBytes { get; init; }

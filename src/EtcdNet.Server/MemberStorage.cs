@@ -70,6 +70,7 @@ internal sealed class MemberStorage : IStateStore, IDisposable
         var storeOptions = new MemberFilesOptions
         {
             CatchUpEntries = options.CatchUpEntries,
+            LogDirectory = options.LogDirectory,
             Faster = options.Store,
             Wal = new WalOptions { SegmentBytes = options.LogSegmentBytes, UnsafeNoSync = options.UnsafeNoSync, Observer = walObserver },
         };
@@ -78,7 +79,7 @@ internal sealed class MemberStorage : IStateStore, IDisposable
         {
             StateMachine.StateMachine machine = Recover(store, options, time, log);
             EntryLog entries = OpenLog(store, machine, options, log);
-            var space = new DiskSpaceGuard(disk, options.DataDirectory, DiskSpaceGuard.ReserveBytesDefault, time);
+            var space = new DiskSpaceGuard(disk, options.LogDirectory is { } separate ? [options.DataDirectory, separate] : [options.DataDirectory], DiskSpaceGuard.ReserveBytesDefault, time);
             var storage = new MemberStorage(store, entries, machine, space, options);
             entries.Trim(machine.AppliedIndex, ulong.MaxValue, EntryTrimmer.BytesMax(storage.Configuration, options.CatchUpBytes) / 2);
             return storage;

@@ -51,6 +51,7 @@ public sealed class RunningMember : IAsyncDisposable
     private ILeaderLink? _leaderLink;
     private Task _started = Task.CompletedTask;
     private Task _monitored = Task.CompletedTask;
+    private Task _firstElection = Task.CompletedTask;
     private int _alarmAsked;
 
     private RunningMember(MemberOptions options, MemberStorage storage, Action<Exception> fatal, TimeProvider time, ILogger log)
@@ -210,6 +211,7 @@ public sealed class RunningMember : IAsyncDisposable
         if (_options.InitialCorruptCheck)
             await _corruption.BeforeServingAsync(cancellation).ConfigureAwait(false);
         _threads.Start();
+        HastenFirstElection();
         await _leaderKnown.Task.WaitAsync(cancellation).ConfigureAwait(false);
         _storage.ReleaseRecoveryMemory();
         for (int attempt = 0; !await TryPublishAsync(TimeSpan.FromMilliseconds(250 << Math.Min(attempt, 6)), cancellation).ConfigureAwait(false); attempt++)
@@ -221,7 +223,34 @@ public sealed class RunningMember : IAsyncDisposable
         if (_core.State.LeadsAlone)
             await _versions.DecideAsync(cancellation).ConfigureAwait(false);
         var corruption = new CorruptionMonitor(_corruption, _options.CorruptCheckInterval, _options.CompactHashCheckInterval, _core.State, _time, _log);
-        _monitored = Task.WhenAll(MonitorAsync(_versions.RunAsync), MonitorAsync(corruption.RunAsync));
+        _monitored = Task.WhenAll(MonitorAsync(_versions.RunAsync), MonitorAsync(corruption.RunAsync), MonitorAsync(DefragmentAtStartAsync));
+    }
+
+    /// <summary>Nobody waits for it: reads and writes go on meanwhile.</summary>
+    private async Task DefragmentAtStartAsync(CancellationToken cancellation)
+    {
+        if (_options.DefragmentAtStartMegabytes == 0)
+            return;
+        (long size, long used) = (Backend.SizeInBytes, Backend.SizeInUseInBytes);
+        ILogger line = _log.ForContext("CurrentDbSizeBytes", size).ForContext("CurrentDbSizeInUseBytes", used).ForContext("BootstrapDefragThresholdMegabytes", _options.DefragmentAtStartMegabytes);
+        if ((size - used) >> 20 < _options.DefragmentAtStartMegabytes)
+        {
+            line.Information("skipping defragmentation");
+            return;
+        }
+
+        line.Information("defragmenting at the start");
+        var done = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_core.Applier.Run(() => done.SetResult(Housekeeping.DefragmentAsync())))
+            await (await done.Task.WaitAsync(cancellation).ConfigureAwait(false)).WaitAsync(cancellation).ConfigureAwait(false);
+    }
+
+    private void HastenFirstElection()
+    {
+        if (_options.ElectionTickAdvance)
+            _firstElection = MonitorAsync(new FirstElection(_core.State, () => _core.Connections, _core.Loop.AdvanceElection, ElectionTicks, _time, _log).RunAsync);
+        else
+            _log.Information("skipping initial election tick advance; {ElectionTicks}", ElectionTicks);
     }
 
     /// <summary>Ends streams and waits with "server stopped", finishes what is in the log, makes a checkpoint, closes the files.</summary>
@@ -230,6 +259,7 @@ public sealed class RunningMember : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _started.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _monitored.ConfigureAwait(false);
+        await _firstElection.ConfigureAwait(false);
         _autoCompactor?.Dispose();
         _leases.Dispose();
         _leaderMonitor.Dispose();
@@ -242,10 +272,12 @@ public sealed class RunningMember : IAsyncDisposable
         _stopping.Dispose();
     }
 
+    private int ElectionTicks => (int)Math.Round(_options.ElectionTimeout / _options.HeartbeatInterval);
+
     private CoreSettings Settings(ILogger log) => new()
     {
         TickInterval = _options.HeartbeatInterval,
-        ElectionTicks = (int)Math.Round(_options.ElectionTimeout / _options.HeartbeatInterval),
+        ElectionTicks = ElectionTicks,
         PreVote = _options.PreVote,
         FirstRequestId = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) >> 1,
         Random = new Random(unchecked((int)(_storage.MemberId ^ (ulong)_time.GetTimestamp()))),

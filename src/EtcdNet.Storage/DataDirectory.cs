@@ -9,7 +9,8 @@ namespace EtcdNet.Storage;
 /// <code>
 /// data-dir/member/format        version marker with checksum
 /// data-dir/member/lock          held with flock while the process lives
-/// data-dir/member/wal/          write-ahead log, and "synced", the mark of its end
+/// data-dir/member/wal/          write-ahead log, and "synced", the mark of its end; not there with --wal-dir
+/// data-dir/member/log-directory where the log is with --wal-dir (<see cref="LogPlace"/>)
 /// data-dir/member/store/        files of the revision store, one directory per generation
 /// data-dir/member/checkpoint/   manifests
 /// </code>
@@ -31,12 +32,13 @@ public sealed class DataDirectory : IDisposable
 
     private readonly IDisk _disk;
     private readonly IDisposable _lock;
+    private readonly LogPlace _log;
 
-    private DataDirectory(IDisk disk, string root, IDisposable @lock)
+    private DataDirectory(IDisk disk, string root, string? logDirectory, IDisposable @lock)
     {
         (_disk, Root, _lock) = (disk, root, @lock);
         Member = Path.Combine(root, "member");
-        Wal = Path.Combine(Member, "wal");
+        _log = LogPlace.Open(disk, Member, logDirectory);
         Store = Path.Combine(Member, "store");
         Checkpoint = Path.Combine(Member, "checkpoint");
     }
@@ -48,7 +50,7 @@ public sealed class DataDirectory : IDisposable
     public string Member { get; }
 
     /// <summary>Directory of the write-ahead log.</summary>
-    public string Wal { get; }
+    public string Wal => _log.Directory;
 
     /// <summary>Directory of the revision store.</summary>
     public string Store { get; }
@@ -67,13 +69,16 @@ public sealed class DataDirectory : IDisposable
     }
 
     /// <summary>Opens and locks a directory, and makes what is missing when it is new.</summary>
+    /// <param name="disk">Where it is.</param>
+    /// <param name="path">The value of --data-dir.</param>
+    /// <param name="logDirectory">The value of --wal-dir; null: the log is in the data directory.</param>
     /// <exception cref="DataDirectoryException">It belongs to somebody else, is in use, damaged or not accessible.</exception>
-    public static DataDirectory Open(IDisk disk, string path)
+    public static DataDirectory Open(IDisk disk, string path, string? logDirectory = null)
     {
         string root = Path.GetFullPath(path);
         try
         {
-            return OpenChecked(disk, root);
+            return OpenChecked(disk, root, logDirectory);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
@@ -88,40 +93,44 @@ public sealed class DataDirectory : IDisposable
         IsNew = false;
     }
 
-    /// <summary>Gives up the lock.</summary>
-    public void Dispose() => _lock.Dispose();
+    /// <summary>Gives up the locks.</summary>
+    public void Dispose()
+    {
+        _log.Dispose();
+        _lock.Dispose();
+    }
 
-    private static DataDirectory OpenChecked(IDisk disk, string root)
+    private static DataDirectory OpenChecked(IDisk disk, string root, string? logDirectory)
     {
         if (disk.FileExists(root))
             throw new DataDirectoryException($"data directory {root} is a file, not a directory");
-        if (!disk.DirectoryExists(root))
-            MakeWithParents(disk, root);
+        MakeWithParents(disk, root);
         string member = Path.Combine(root, "member");
         RefuseForeign(disk, root, member);
         if (!disk.DirectoryExists(member))
             disk.CreateDirectoryDurably(member);
         IDisposable @lock = disk.TryLock(Path.Combine(member, LockName))
             ?? throw new DataDirectoryException($"data directory {root} is in use: another process holds the lock {Path.Combine(member, LockName)}");
+        DataDirectory? directory = null;
         try
         {
-            var directory = new DataDirectory(disk, root, @lock);
+            directory = new DataDirectory(disk, root, logDirectory, @lock);
             directory.Prepare();
             return directory;
         }
         catch
         {
-            @lock.Dispose();
+            (directory ?? @lock).Dispose();
             throw;
         }
     }
 
-    private static void MakeWithParents(IDisk disk, string root)
+    internal static void MakeWithParents(IDisk disk, string path)
     {
-        string parent = Path.GetDirectoryName(root) ?? throw new DataDirectoryException($"data directory {root} cannot be made");
-        if (!disk.DirectoryExists(parent))
-            MakeWithParents(disk, parent);
-        disk.CreateDirectoryDurably(root);
+        if (disk.DirectoryExists(path))
+            return;
+        MakeWithParents(disk, Path.GetDirectoryName(path) ?? throw new DataDirectoryException($"directory {path} cannot be made"));
+        disk.CreateDirectoryDurably(path);
     }
 
     private static void RefuseForeign(IDisk disk, string root, string member)
@@ -142,7 +151,8 @@ public sealed class DataDirectory : IDisposable
         RefuseEtcd(disk, root, member);
         foreach (string name in disk.List(member))
         {
-            if (name is not (MarkerName or MarkerName + DiskExtensions.TemporarySuffix or LockName) && !s_subdirectories.Contains(name))
+            if (name is not (MarkerName or MarkerName + DiskExtensions.TemporarySuffix or LockName or LogPlace.RecordName or LogPlace.RecordName + DiskExtensions.TemporarySuffix)
+                && !s_subdirectories.Contains(name))
                 throw new DataDirectoryException($"{member} holds {name}, which EtcdNet did not make; the directory is left as it is");
         }
     }
@@ -166,9 +176,12 @@ public sealed class DataDirectory : IDisposable
         DataDirectoryMarker.State state = DataDirectoryMarker.Read(_disk, marker);
         if (state == DataDirectoryMarker.State.Missing)
             RefuseDataWithoutMarker(marker);
-        foreach (string name in s_subdirectories)
+        if (state == DataDirectoryMarker.State.Ready)
+            _log.Find();
+        else
+            _log.Found();
+        foreach (string path in Parts)
         {
-            string path = Path.Combine(Member, name);
             if (state == DataDirectoryMarker.State.Ready && !_disk.DirectoryExists(path))
                 throw new DataDirectoryException($"{path} is missing from a data directory that was in use. {DamageAdvice.Text}");
             if (!_disk.DirectoryExists(path))
@@ -181,15 +194,16 @@ public sealed class DataDirectory : IDisposable
         if (state == DataDirectoryMarker.State.BeingMade)
             RefuseDataUnderYoungMarker(marker);
         DataDirectoryMarker.Write(_disk, marker, DataDirectoryMarker.State.BeingMade);
-        foreach (string name in s_subdirectories)
-            Empty(Path.Combine(Member, name));
+        foreach (string path in Parts)
+            Empty(path);
     }
+
+    private IReadOnlyList<string> Parts => [Wal, Store, Checkpoint];
 
     private void RefuseDataWithoutMarker(string marker)
     {
-        foreach (string name in s_subdirectories)
+        foreach (string path in Parts)
         {
-            string path = Path.Combine(Member, name);
             if (_disk.DirectoryExists(path) && _disk.List(path).Count > 0)
                 throw new DataDirectoryException($"{path} holds files, but the marker {marker} is missing; the directory is damaged or not of EtcdNet. {DamageAdvice.Text}");
         }

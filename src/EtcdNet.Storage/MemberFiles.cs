@@ -65,7 +65,7 @@ public sealed class MemberFiles : IDisposable
     /// <exception cref="DataDirectoryException">It cannot be used.</exception>
     public static MemberFiles Open(IDisk disk, string dataDirectory, MemberFilesOptions? options = null)
     {
-        DataDirectory directory = DataDirectory.Open(disk, dataDirectory);
+        DataDirectory directory = DataDirectory.Open(disk, dataDirectory, options?.LogDirectory);
         try
         {
             return new MemberFiles(disk, directory, options ?? new MemberFilesOptions());

@@ -33,6 +33,18 @@ public sealed class BootstrapTests : IDisposable
     }
 
     [Fact]
+    public async Task With_the_gate_the_cluster_is_asked_from_the_advertised_address()
+    {
+        // TEST-NET-1: no machine has it, so that nothing can leave from it.
+        const string advertised = "http://192.0.2.1:1";
+        _members = $$"""[{"id":77,"peerURLs":["{{advertised}}"]},{"id":2,"peerURLs":["{{_otherUrl}}"],"name":"other","clientURLs":["http://c"]}]""";
+        Assert.NotNull((await PrepareAsync("existing", advertised)).Joins);
+        ConfigurationException refused = await Assert.ThrowsAsync<ConfigurationException>(
+            () => PrepareAsync("existing", advertised, "--feature-gates=SetMemberLocalAddr=true"));
+        Assert.Contains("cannot fetch cluster info from peer urls", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_founder_needs_no_answer_and_is_not_disturbed_by_one()
     {
         Assert.Null((await PrepareAsync("new")).Joins);
@@ -96,11 +108,11 @@ public sealed class BootstrapTests : IDisposable
         }
     }
 
-    private Task<MemberOptions> PrepareAsync(string state)
+    private Task<MemberOptions> PrepareAsync(string state, string own = Own, params string[] more)
     {
         EtcdOptions options = Starter.Run(
-            "--name", "me", "--data-dir", _directory, "--initial-cluster", $"me={Own},other={_otherUrl}", "--initial-cluster-state", state,
-            "--initial-advertise-peer-urls", Own).Options;
+            ["--name", "me", "--data-dir", _directory, "--initial-cluster", $"me={own},other={_otherUrl}", "--initial-cluster-state", state,
+            "--initial-advertise-peer-urls", own, .. more]).Options;
         return new Bootstrap(options, Logger.None).PrepareAsync(CancellationToken.None);
     }
 

@@ -90,7 +90,6 @@ public sealed class CommandLineTests
     [InlineData("--auth-token: JWT pub-key or priv-key is missing", "--auth-token", "jwt,sign-method=RS256")]
     [InlineData("unrecognized feature gate: Nope", "--feature-gates", "Nope=true")]
     [InlineData("missing bool value for LeaseCheckpoint", "--feature-gates", "LeaseCheckpoint")]
-    [InlineData("feature gates not built yet in this release of EtcdNet, only their default is accepted: SetMemberLocalAddr", "--feature-gates=SetMemberLocalAddr=true")]
     [InlineData("distributed tracing configurition is not valid: (tracing sampling rate must be positive)", "--enable-distributed-tracing", "--distributed-tracing-sampling-rate=-1")]
     [InlineData("distributed tracing configurition is not valid: (tracing sampling rate must be less than 1000000)", "--enable-distributed-tracing", "--distributed-tracing-sampling-rate=1000001")]
     [InlineData("--distributed-tracing-address must be \"host:port\" (set to \"http://a:1\")", "--enable-distributed-tracing", "--distributed-tracing-address=http://a:1")]
@@ -116,6 +115,21 @@ public sealed class CommandLineTests
         Assert.Equal("warn", line.GetProperty("level").GetString());
         Assert.Equal("failed to verify flags", line.GetProperty("msg").GetString());
         Assert.Equal(message, line.GetProperty("error").GetString());
+    }
+
+    [Theory]
+    [InlineData("http://localhost:2380", null)]
+    [InlineData("http://127.0.0.1:2380,http://[::1]:2380,http://0.0.0.0:2380,http://[::]:2380", null)]
+    [InlineData("http://node.example:2380,http://10:2380,unix://10.0.0.1:2380", null)]
+    [InlineData("http://127.0.0.9:2380,http://10.0.0.7:2380,http://10.0.0.8:2380", "10.0.0.7")]
+    [InlineData("http://a.example:2380,http://[fd00::1]:2380", "fd00::1")]
+    [InlineData("https://10.0.0.7:2380,http://10.0.0.8:2380", "10.0.0.8")] // sorted, as in etcd
+    public void The_gate_SetMemberLocalAddr_takes_the_first_address_that_others_can_see(string advertised, string? local)
+    {
+        string[] urls = ["--initial-advertise-peer-urls", advertised];
+        Assert.Equal(local, Starter.Run([.. urls, "--feature-gates=SetMemberLocalAddr=true"]).Options.PeerLocalAddress?.ToString());
+        Assert.Equal(local, Starter.Run([.. urls, "--feature-gates=AllAlpha=true"]).Options.PeerLocalAddress?.ToString());
+        Assert.Null(Starter.Run(urls).Options.PeerLocalAddress);
     }
 
     [Fact]

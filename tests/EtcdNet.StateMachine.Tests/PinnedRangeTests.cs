@@ -89,17 +89,31 @@ public sealed class PinnedRangeTests
         Assert.Equal(_machine.Store.CurrentRevision - 1, _machine.State.Compactor.FinishedRevision);
     }
 
-    [Fact]
-    public void A_read_that_let_go_fails_once_a_compaction_has_passed()
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(false, false, true)]
+    [InlineData(false, true, false)]
+    [InlineData(false, true, true)]
+    [InlineData(true, false, false)]
+    [InlineData(true, false, true)]
+    [InlineData(true, true, false)]
+    [InlineData(true, true, true)]
+    public void A_read_that_let_go_fails_once_a_compaction_has_passed(bool keysOnly, bool measure, bool finished)
     {
         Fill(600, "old");
-        using PinnedRange range = _machine.Store.OpenRange(All());
+        RangeRequest request = All();
+        request.KeysOnly = keysOnly;
+        using PinnedRange range = _machine.Store.OpenRange(request);
         range.Unpin();
-        var buffer = new ArrayBufferWriter<byte>();
-        Assert.True(range.ReadNext(buffer, 5, int.MaxValue) > 0);
+        Assert.True(Next(5) > 0);
         Fill(600, "new");
         Assert.Null(_machine.Compact(_machine.Store.CurrentRevision));
-        Assert.Equal(EtcdError.Compacted.Message, Assert.Throws<EtcdException>(() => ReadAll(range, new Random(1))).Message);
+        while (finished && _machine.State.Compactor.Step(100))
+        {
+        }
+        Assert.Equal(EtcdError.Compacted.Message, Assert.Throws<EtcdException>(() => Next(5)).Message);
+
+        long Next(int pairs) => measure ? range.MeasureNext(pairs) : range.ReadNext(new ArrayBufferWriter<byte>(), pairs, int.MaxValue);
     }
 
     [Fact]

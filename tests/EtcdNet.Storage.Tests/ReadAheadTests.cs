@@ -34,6 +34,36 @@ public sealed class ReadAheadTests
     }
 
     [Fact]
+    public void A_store_that_is_closed_is_not_kept_by_the_threads_that_read_it()
+    {
+        WeakReference store = ReadElsewhere();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.False(store.IsAlive);
+        GC.KeepAlive(_ahead);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        WeakReference ReadElsewhere()
+        {
+            var sums = new SectorSums(SegmentBits, Sector);
+            sums.Note(0, 0, _file);
+            byte[] target = new byte[Sector];
+            for (int sector = 0; sector < 10; sector++)
+                _ = _ahead.TryFill(sums, 0, sector * Sector, Sector, Read) && _ahead.TryTake(sums, 0, sector * Sector, target);
+            Assert.Equal(_file[(9 * Sector)..(10 * Sector)], target);
+            return new WeakReference(sums);
+        }
+
+        int Read(int segment, long offset, Span<byte> bytes)
+        {
+            int length = (int)Math.Min(bytes.Length, _file.Length - offset);
+            _file.AsSpan((int)offset, length).CopyTo(bytes);
+            return length;
+        }
+    }
+
+    [Fact]
     public void A_sector_that_was_written_again_or_is_gone_is_not_given_out()
     {
         byte[] target = new byte[Sector];

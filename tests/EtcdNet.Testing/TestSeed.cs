@@ -22,6 +22,9 @@ internal static class TestSeed
         return (int)(test.Aggregate(2_166_136_261u, static (hash, letter) => (hash ^ letter) * 16_777_619u) & int.MaxValue);
     }
 
+    /// <summary>Whether tests have their own seeds: what comes of those is known, what another one never meets is chance.</summary>
+    public static bool IsOwn => string.IsNullOrEmpty(Environment.GetEnvironmentVariable("ETCDNET_SEED"));
+
     /// <summary>A number from the environment: how much a test does.</summary>
     public static int Setting(string name, int usual) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : usual;

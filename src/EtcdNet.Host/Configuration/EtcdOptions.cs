@@ -1,3 +1,4 @@
+using System.Net;
 using EtcdNet.Host.Logging;
 using EtcdNet.Host.Telemetry;
 using Serilog.Events;
@@ -17,6 +18,15 @@ public sealed record EtcdOptions
     /// <summary>Directory of the data; <c>{name}.etcdnet</c> unless given.</summary>
     public required string DataDir { get; init; }
 
+    /// <summary>Directory of the write-ahead log, apart from the data; null: with them.</summary>
+    public string? WalDir { get; init; }
+
+    /// <summary>Keep all memory from being swapped out.</summary>
+    public bool MemoryMlock { get; init; }
+
+    /// <summary>Megabytes that must be freed for a defragmentation at the start; 0: none.</summary>
+    public required long BootstrapDefragThresholdMegabytes { get; init; }
+
     /// <summary>URLs for clients.</summary>
     public required IReadOnlyList<EtcdUrl> ListenClientUrls { get; init; }
 
@@ -31,6 +41,12 @@ public sealed record EtcdOptions
 
     /// <summary>URLs that members are told.</summary>
     public required IReadOnlyList<EtcdUrl> InitialAdvertisePeerUrls { get; init; }
+
+    /// <summary>Address that connections to other members leave from; null: the system picks one (gate SetMemberLocalAddr).</summary>
+    public IPAddress? PeerLocalAddress => SetsPeerLocalAddress ? LocalAddress.Choose(InitialAdvertisePeerUrls) : null;
+
+    /// <summary>Gate SetMemberLocalAddr.</summary>
+    public bool SetsPeerLocalAddress => FeatureGates.Enabled["SetMemberLocalAddr"];
 
     /// <summary>Further URLs for metrics and health; may be empty.</summary>
     public required IReadOnlyList<EtcdUrl> ListenMetricsUrls { get; init; }
@@ -67,6 +83,9 @@ public sealed record EtcdOptions
 
     /// <summary>The same in ticks, rounded down as in etcd; at least 5.</summary>
     public int ElectionTicks => (int)(ElectionTimeout / HeartbeatInterval);
+
+    /// <summary>Shorten the first election after a start.</summary>
+    public required bool InitialElectionTickAdvance { get; init; }
 
     /// <summary>Entries applied between two snapshots.</summary>
     public required ulong SnapshotCount { get; init; }
@@ -170,7 +189,7 @@ public sealed record EtcdOptions
     /// <summary>Form of the log lines.</summary>
     public required LogFormat LogFormat { get; init; }
 
-    /// <summary>default, stderr, stdout or paths.</summary>
+    /// <summary>default, stderr, stdout, systemd/journal or paths.</summary>
     public required IReadOnlyList<string> LogOutputs { get; init; }
 
     /// <summary>Feature gates.</summary>

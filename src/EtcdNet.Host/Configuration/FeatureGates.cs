@@ -11,7 +11,7 @@ public sealed class FeatureGates
 
     private FeatureGates(FrozenDictionary<string, bool> enabled) => Enabled = enabled;
 
-    /// <summary>Every gate with its stage (ALPHA or BETA) and default.</summary>
+    /// <summary>Every gate with its stage (ALPHA or BETA) and default. TxnModeWriteWithSharedBuffer is about buffers of bbolt: nothing here depends on it.</summary>
     public static IReadOnlyList<(string Name, string Stage, bool Default)> Known { get; } =
     [
         (AllAlpha, "ALPHA", false),
@@ -26,11 +26,6 @@ public sealed class FeatureGates
         ("StopGRPCServiceOnDefrag", "ALPHA", false),
         ("TxnModeWriteWithSharedBuffer", "BETA", true),
     ];
-
-    /// <summary>Gates that may have either value. TxnModeWriteWithSharedBuffer is about buffers of bbolt: nothing here depends on it.</summary>
-    private static readonly FrozenSet<string> s_built = FrozenSet.Create(
-        "CompactHashCheck", "InitialCorruptCheck", "LeaseCheckpoint", "LeaseCheckpointPersist", "FastLeaseKeepAlive", "PriorityRequest", "StopGRPCServiceOnDefrag",
-        "TxnModeWriteWithSharedBuffer");
 
     /// <summary>State of every gate.</summary>
     public FrozenDictionary<string, bool> Enabled { get; }
@@ -49,7 +44,7 @@ public sealed class FeatureGates
     /// <summary>Reads <c>Name=bool,…</c>. A gate named by itself outranks AllAlpha and AllBeta.</summary>
     /// <param name="text">Value of <c>--feature-gates</c>.</param>
     /// <param name="oldFlags">What <see cref="OldFlags"/> were set to, for those that were given.</param>
-    /// <exception cref="ConfigurationException">Unknown gate, wrong value, or a combination that is not allowed or not built yet.</exception>
+    /// <exception cref="ConfigurationException">Unknown gate, wrong value, or a combination that is not allowed.</exception>
     public static FeatureGates Parse(string text, IReadOnlyDictionary<string, bool>? oldFlags = null)
     {
         var given = new Dictionary<string, bool>(StringComparer.Ordinal);
@@ -70,9 +65,6 @@ public sealed class FeatureGates
         var enabled = Known.ToFrozenDictionary(gate => gate.Name, gate => Effective(gate, given));
         if (enabled["LeaseCheckpointPersist"] && !enabled["LeaseCheckpoint"])
             throw new ConfigurationException("enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint");
-        var notBuilt = Known.Where(gate => gate.Name is not (AllAlpha or AllBeta) && !s_built.Contains(gate.Name) && enabled[gate.Name] != gate.Default).Select(gate => gate.Name).ToArray();
-        if (notBuilt.Length > 0)
-            throw new ConfigurationException($"feature gates not built yet in this release of EtcdNet, only their default is accepted: {string.Join(", ", notBuilt)}");
         return new FeatureGates(enabled);
     }
 

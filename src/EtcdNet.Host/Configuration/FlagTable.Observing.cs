@@ -19,7 +19,7 @@ public static partial class FlagTable
         new("logger", FlagKind.Choice, "zap", FlagGroup.Logging, FlagStatus.Built,
             "Kind of log; only 'zap', the shape of the lines.") { Choices = ["zap"] },
         new("log-outputs", FlagKind.List, "default", FlagGroup.Logging, FlagStatus.Built,
-            "Where the log goes: default (stderr), stderr, stdout, or paths of files."),
+            "Where the log goes: default (stderr), stderr, stdout, systemd/journal, or paths of files."),
         new("log-level", FlagKind.Choice, "info", FlagGroup.Logging, FlagStatus.Built,
             "Least level that is logged: debug, info, warn, error, panic or fatal.") { Choices = ["debug", "info", "warn", "error", "panic", "fatal"] },
         new("log-format", FlagKind.Choice, "json", FlagGroup.Logging, FlagStatus.Built,

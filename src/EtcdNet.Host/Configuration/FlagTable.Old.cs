@@ -6,7 +6,7 @@ public static partial class FlagTable
     [
         new("experimental-backend-bbolt-freelist-type", FlagKind.Choice, "map", FlagGroup.Deprecated, FlagStatus.Removed,
             "Old name of --backend-bbolt-freelist-type.") { Versions = "3.4", ReplacedBy = "backend-bbolt-freelist-type", Choices = ["map", "array"] },
-        new("experimental-bootstrap-defrag-threshold-megabytes", FlagKind.UInt, "0", FlagGroup.Deprecated, FlagStatus.NotYet,
+        new("experimental-bootstrap-defrag-threshold-megabytes", FlagKind.UInt, "0", FlagGroup.Deprecated, FlagStatus.Built,
             "Old name of --bootstrap-defrag-threshold-megabytes.") { Versions = "3.5–3.6", ReplacedBy = "bootstrap-defrag-threshold-megabytes" },
         new("experimental-compact-hash-check-enabled", FlagKind.Bool, "false", FlagGroup.Deprecated, FlagStatus.Built,
             "Old form of the feature gate CompactHashCheck.") { Versions = "3.5–3.6" },
@@ -36,7 +36,7 @@ public static partial class FlagTable
             "Old form of the feature gate LeaseCheckpointPersist.") { Versions = "3.4–3.6" },
         new("experimental-initial-corrupt-check", FlagKind.Bool, "false", FlagGroup.Deprecated, FlagStatus.Built,
             "Old form of the feature gate InitialCorruptCheck.") { Versions = "3.4–3.6" },
-        new("experimental-memory-mlock", FlagKind.Bool, "false", FlagGroup.Deprecated, FlagStatus.NotYet,
+        new("experimental-memory-mlock", FlagKind.Bool, "false", FlagGroup.Deprecated, FlagStatus.Built,
             "Old name of --memory-mlock.") { Versions = "3.5–3.6", ReplacedBy = "memory-mlock" },
         new("experimental-peer-skip-client-san-verification", FlagKind.Bool, "false", FlagGroup.Deprecated, FlagStatus.NotYet,
             "Old name of --peer-skip-client-san-verification.") { Versions = "3.4–3.6", ReplacedBy = "peer-skip-client-san-verification" },

@@ -24,6 +24,9 @@ public static class OptionsReader
         {
             Name = name,
             DataDir = dataDir.Length > 0 ? dataDir : $"{name}.etcdnet",
+            WalDir = values.Text("wal-dir") is { Length: > 0 } walDir ? walDir : null,
+            MemoryMlock = values.Bool("memory-mlock"),
+            BootstrapDefragThresholdMegabytes = values.Integer("bootstrap-defrag-threshold-megabytes"),
             ListenClientUrls = values.Urls("listen-client-urls"),
             ListenClientHttpUrls = values.Urls("listen-client-http-urls"),
             AdvertiseClientUrls = values.Urls("advertise-client-urls"),
@@ -39,6 +42,7 @@ public static class OptionsReader
             InitialClusterToken = values.Text("initial-cluster-token"),
             HeartbeatInterval = Milliseconds(values, "heartbeat-interval"),
             ElectionTimeout = Milliseconds(values, "election-timeout"),
+            InitialElectionTickAdvance = values.Bool("initial-election-tick-advance"),
             MaxLearners = values.Integer("max-learners"),
             SnapshotCount = (ulong)values.Integer("snapshot-count"),
             SnapshotCatchUpEntries = (ulong)(values.Integer("snapshot-catchup-entries") is var kept && kept == 0 ? CatchUpEntriesDefault : kept),

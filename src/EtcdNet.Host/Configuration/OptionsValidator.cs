@@ -122,10 +122,10 @@ public static class OptionsValidator
     private static void CheckLogOutputs(EtcdOptions options)
     {
         if (options.LogOutputs.Count == 0) throw new ConfigurationException("--log-outputs is empty; use 'stderr', 'stdout' or paths of files");
-        if (options.LogOutputs.Contains("systemd/journal"))
-            throw new ConfigurationException("--log-outputs systemd/journal is not built yet in this release of EtcdNet; under systemd 'stderr' goes to the journal as well");
         if (options.LogOutputs.Count > 1 && options.LogOutputs.Contains("default"))
             throw new ConfigurationException("multi logoutput for \"default\" is not supported yet");
+        if (options.LogOutputs.Count > 1 && options.LogOutputs.Contains(ServerLog.Journal))
+            throw new ConfigurationException($"running with systemd/journal but other '--log-outputs' values ([{string.Join(' ', options.LogOutputs.Select(output => $"\"{output}\""))}]) are configured with 'default'; override 'default' value with something else");
         if (options.LogRotation is not null && options.LogOutputs.Count(output => !ServerLog.IsStream(output)) != 1)
             throw new ConfigurationException("--log-outputs requires a single file path when --log-rotate-config-json is defined");
     }

@@ -30,8 +30,17 @@ public sealed class ServerLog : IDisposable
     /// <summary>Opens the outputs that <paramref name="options"/> name.</summary>
     /// <exception cref="IOException">A file cannot be opened.</exception>
     /// <exception cref="UnauthorizedAccessException">A file may not be written.</exception>
+    /// <exception cref="ConfigurationException">There is no journal.</exception>
     public static ServerLog Open(EtcdOptions options)
     {
+        var forwarded = options.Telemetry.Logs ? new OtlpQueue<LogEvent>(LogEncoder.Service, new LogEncoder(OtlpText.ResourceOf(options.Telemetry)).Encode) : null;
+        if (options.LogOutputs.Contains(Journal))
+        {
+            if (JournalSink.Missing(JournalSink.SocketPath) is { } reason)
+                throw new ConfigurationException(reason);
+            return Create(new JournalSink(JournalSink.SocketPath, options.LogFormat, Console.OpenStandardError()), options.LogLevel, forwarded);
+        }
+
         var streams = new List<Stream>();
         foreach (var output in options.LogOutputs.Distinct(StringComparer.Ordinal))
         {
@@ -42,12 +51,14 @@ public sealed class ServerLog : IDisposable
                 _ => options.LogRotation is { } rotation ? new RotatingFile(output, rotation, TimeProvider.System) : OpenFile(output),
             });
         }
-        var forwarded = options.Telemetry.Logs ? new OtlpQueue<LogEvent>(LogEncoder.Service, new LogEncoder(OtlpText.ResourceOf(options.Telemetry)).Encode) : null;
         return Create(new StreamSink(streams, options.LogFormat), options.LogLevel, forwarded);
     }
 
     /// <summary>True for an output that is a stream of the process; any other is the path of a file.</summary>
-    public static bool IsStream(string output) => output is "default" or "stderr" or "stdout";
+    public static bool IsStream(string output) => output is "default" or "stderr" or "stdout" or Journal;
+
+    /// <summary>The output that is the systemd journal.</summary>
+    public const string Journal = "systemd/journal";
 
     /// <summary>A log on <paramref name="stream"/>.</summary>
     public static ServerLog ToStream(Stream stream, LogFormat format, LogEventLevel level) =>

@@ -36,7 +36,7 @@ public sealed class PeerTransport : IPeerTransport, IPeerConnections, IAsyncDisp
         ArgumentNullException.ThrowIfNull(log);
         (Options, _receiver, _log) = (options, receiver, log.ForContext<PeerTransport>());
         Metrics = new PeerMetrics(metrics);
-        var handler = options.CreateHandler?.Invoke() ?? new SocketsHttpHandler();
+        var handler = options.CreateHandler?.Invoke() ?? BoundDialer.NewHandler(options.LocalAddress);
         handler.AllowAutoRedirect = false;
         handler.UseCookies = false;
         handler.UseProxy = false;

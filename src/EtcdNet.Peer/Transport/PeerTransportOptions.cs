@@ -1,3 +1,4 @@
+using System.Net;
 using EtcdNet.Server;
 
 namespace EtcdNet.Peer.Transport;
@@ -61,6 +62,9 @@ public sealed class PeerTransportOptions
 
     /// <summary>Time that a receiver may take to save a snapshot after its last byte.</summary>
     public TimeSpan SnapshotSaveTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Address that connections to other members leave from; null: the system picks one. Not used with <see cref="CreateHandler"/>.</summary>
+    public IPAddress? LocalAddress { get; init; }
 
     /// <summary>Makes the handler of outgoing requests, with TLS as wanted; null for plain HTTP.</summary>
     public Func<SocketsHttpHandler>? CreateHandler { get; init; }

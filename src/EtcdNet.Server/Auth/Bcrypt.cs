@@ -41,6 +41,12 @@ internal static partial class Bcrypt
         return StoredKind + hash[LibraryKind.Length..];
     }
 
+    /// <summary>The cost that a hash was made with; null for what is no bcrypt hash.</summary>
+    public static int? CostOf(ReadOnlySpan<byte> hash) =>
+        hash.Length == HashLength && hash.StartsWith("$2"u8) && hash[3] == '$' && hash[6] == '$' && char.IsAsciiDigit((char)hash[4]) && char.IsAsciiDigit((char)hash[5])
+            ? ((hash[4] - '0') * 10) + (hash[5] - '0')
+            : null;
+
     /// <summary>True when the hash is that of the password; false also for what is no bcrypt hash.</summary>
     public static bool Verify(string password, ReadOnlySpan<byte> hash)
     {

@@ -11,7 +11,7 @@ public sealed class JwtOptions
     public static readonly TimeSpan LifetimeDefault = TimeSpan.FromMinutes(5);
 
     private static readonly string[] Methods =
-        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "HS256", "HS384", "HS512"];
+        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "HS256", "HS384", "HS512", Ed25519Key.Algorithm];
 
     private JwtOptions(string method, SecurityKey key, bool canSign, TimeSpan lifetime)
     {
@@ -48,6 +48,7 @@ public sealed class JwtOptions
         byte[]? publicKey = ReadFile(options, "pub-key"), privateKey = ReadFile(options, "priv-key");
         (SecurityKey key, bool canSign) = method[0] switch
         {
+            'E' when method == Ed25519Key.Algorithm => EdwardsKey(publicKey, privateKey),
             'H' => (Secret(method, privateKey), true),
             'E' => EllipticKey(publicKey, privateKey),
             _ => RsaKey(publicKey, privateKey),
@@ -112,6 +113,27 @@ public sealed class JwtOptions
             throw new FormatException("JWT pub-key and priv-key do not belong together");
         ECDsa used = secret ?? open ?? throw new FormatException("JWT pub-key or priv-key is missing");
         return (new ECDsaSecurityKey(used), secret is not null);
+    }
+
+    private static (SecurityKey Key, bool CanSign) EdwardsKey(byte[]? publicKey, byte[]? privateKey)
+    {
+        Ed25519Key? open = Import(publicKey, "pub-key", Ed25519Key.OfPublic), secret = Import(privateKey, "priv-key", Ed25519Key.OfSecret);
+        if (open is not null && secret is not null && !secret.Public.AsSpan().SequenceEqual(open.Public))
+            throw new FormatException("JWT pub-key and priv-key do not belong together");
+        Ed25519Key used = secret ?? open ?? throw new FormatException("JWT pub-key or priv-key is missing");
+        return (used, used.IsSecret);
+
+        static Ed25519Key? Import(byte[]? file, string name, Func<string, Ed25519Key> read)
+        {
+            try
+            {
+                return file is null ? null : read(System.Text.Encoding.UTF8.GetString(file));
+            }
+            catch (Exception error) when (error is CryptographicException or DllNotFoundException or EntryPointNotFoundException)
+            {
+                throw new FormatException($"JWT {name}: {error.Message}");
+            }
+        }
     }
 
     /// <summary>A key of a PEM file, or of a certificate in one.</summary>

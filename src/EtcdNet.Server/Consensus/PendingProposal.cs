@@ -49,8 +49,14 @@ internal sealed class PendingProposal : IValueTaskSource<IMessage>
 
     public void Fail(Exception error) => _core.SetException(error);
 
+    /// <exception cref="InvalidOperationException">
+    /// The token is of an earlier use, or there is no outcome yet: a task that was awaited twice, or too early. The proposal belongs to somebody
+    /// else or still waits, and is left alone.
+    /// </exception>
     public IMessage GetResult(short token)
     {
+        if (_core.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            throw new InvalidOperationException("the outcome of a proposal was asked for before there was one");
         try
         {
             return _core.GetResult(token);

@@ -117,6 +117,9 @@ public sealed class RaftLoop
     /// <summary>Reports a configuration change that the applier has applied; before the apply is reported as done.</summary>
     internal bool ConfChangeApplied(ConfChangeV2 change) => _inbox.Post(RaftInput.ConfChangeApplied(change));
 
+    /// <summary>Lets time pass for a member that knows no leader (<see cref="FirstElection"/>).</summary>
+    internal void AdvanceElection(int ticks) => _inbox.Post(RaftInput.Run(node => FirstElection.Advance(node, ticks)));
+
     /// <summary>Reports that everything committed before the start is applied: a member that is alone may lead at once.</summary>
     internal bool CaughtUp() => _inbox.Post(RaftInput.CaughtUp());
 

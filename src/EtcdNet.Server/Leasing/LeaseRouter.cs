@@ -39,14 +39,25 @@ public sealed class LeaseRouter(
             },
             cancellation);
 
-    /// <summary>Asks for the time that a lease still has. Null when there is no such lease. Keys only when asked for.</summary>
+    /// <summary>
+    /// Asks for the time that a lease still has. Null when there is no such lease. Keys only when asked for; this member has then
+    /// applied all that the answer was made from, whoever made it.
+    /// </summary>
     /// <param name="request">The question.</param>
     /// <param name="cancellation">Ends the waiting.</param>
-    /// <exception cref="EtcdException">NoLeader, NotLeader, Timeout.</exception>
+    /// <exception cref="EtcdException">NoLeader, NotLeader, Timeout, or what linearizable reads throw.</exception>
     public ValueTask<LeaseTimeToLiveResponse?> TimeToLiveAsync(LeaseTimeToLiveRequest request, CancellationToken cancellation) =>
         RouteAsync(
             () => ValueTask.FromResult(Look(request)),
-            (link, leader) => link.TimeToLiveAsync(leader, request, cancellation),
+            async (link, leader) =>
+            {
+                LeaseTimeToLiveResponse? answer = await link.TimeToLiveAsync(leader, request, cancellation);
+                // Who may see the keys is judged by this member's state, which must not be older than the keys: a right that was
+                // taken away before the key was attached would still count.
+                if (answer is { Keys.Count: > 0 })
+                    await readIndex.WaitAsync(cancellation);
+                return answer;
+            },
             cancellation);
 
     /// <summary>As <see cref="RenewAsync"/> for another member's client, whom that member has judged; by this member or not at all.</summary>

@@ -110,6 +110,8 @@ public sealed class AuthService
         var change = new AuthUserChangePasswordRequest { Name = request.Name, HashedPassword = request.HashedPassword };
         if (request.Password.Length > 0)
             change.HashedPassword = await HashAsync(request.Password, call).ConfigureAwait(false);
+        else
+            RefuseCostly(request.HashedPassword);
         return await AskAsync<AuthUserChangePasswordResponse>(
             new InternalRaftRequest { AuthUserChangePassword = change }, call, static answer => answer.Header).ConfigureAwait(false);
     }
@@ -159,6 +161,14 @@ public sealed class AuthService
         var answer = (T)await _guard.ProposeAsync(_proposer, request, call, call.Cancellation).ConfigureAwait(false);
         _headers.Complete(headerOf(answer));
         return answer;
+    }
+
+    // What is no hash is refused where it is applied.
+    private void RefuseCostly(string hash)
+    {
+        byte[] bytes = new byte[Encoding.UTF8.GetMaxByteCount(hash.Length)];
+        if (Convert.TryFromBase64String(hash, bytes, out int length))
+            _passwords.RefuseCostly(bytes.AsSpan(0, length));
     }
 
     private async ValueTask<string> HashAsync(string password, CallContext call) =>

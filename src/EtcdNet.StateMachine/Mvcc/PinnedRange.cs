@@ -111,6 +111,8 @@ public sealed class PinnedRange : IDisposable
     /// <summary>
     /// Goes over the next pairs as <see cref="ReadNext"/> does, but only to learn how many bytes they are; for the most part the index knows.
     /// </summary>
+    /// <exception cref="Errors.EtcdException">Compacted, only after <see cref="Unpin"/>.</exception>
+    /// <exception cref="BackendDamagedException">A record is damaged or missing.</exception>
     public long MeasureNext(int pairsMax)
     {
         long bytes = 0;
@@ -120,6 +122,8 @@ public sealed class PinnedRange : IDisposable
             int size = _request.KeysOnly ? PairOf(found).CalculateSize() : SizeOf(found);
             bytes += PrefixSize(size) + size;
         }
+        if (_pin.IsReleased)
+            _store.ThrowIfCompacted(_revision);
         return bytes;
     }
 
@@ -131,7 +135,17 @@ public sealed class PinnedRange : IDisposable
         return _record.WrittenSpan.Length;
     }
 
-    private KeyValue PairOf(in RangeReader.Found found) => _records.Read(found.Item, found.Version, withValue: false);
+    private KeyValue PairOf(in RangeReader.Found found)
+    {
+        try
+        {
+            return _records.Read(found.Item, found.Version, withValue: false);
+        }
+        catch (RecordMissingException missing)
+        {
+            throw _store.Explain(missing, _revision);
+        }
+    }
 
     private RangeReader.Found Next()
     {

@@ -3,9 +3,9 @@ namespace EtcdNet.Storage.Disk;
 /// <summary>
 /// Keeps a reserve of free space and of free files (inodes), so that neither the log nor the store ever meets "no space
 /// left": requests that grow the data are refused before they are proposed. Asks the file system at most once per interval.
-/// Any thread.
+/// Log and store may be on different disks: both need it. Any thread.
 /// </summary>
-public sealed class DiskSpaceGuard(IDisk disk, string directory, long reserveBytes, TimeProvider time)
+public sealed class DiskSpaceGuard(IDisk disk, IReadOnlyList<string> directories, long reserveBytes, TimeProvider time)
 {
     /// <summary>Two log segments, the store's memory, and as much again for manifests and what is under way.</summary>
     public const long ReserveBytesDefault = 256L << 20;
@@ -28,7 +28,7 @@ public sealed class DiskSpaceGuard(IDisk disk, string directory, long reserveByt
                 long now = time.GetTimestamp();
                 if (_askedAt == long.MinValue || time.GetElapsedTime(_askedAt, now) >= s_interval)
                 {
-                    _hasRoom = disk.FreeBytes(directory) >= reserveBytes && disk.FreeFiles(directory) >= ReserveFiles;
+                    _hasRoom = directories.All(directory => disk.FreeBytes(directory) >= reserveBytes && disk.FreeFiles(directory) >= ReserveFiles);
                     _askedAt = now;
                 }
 

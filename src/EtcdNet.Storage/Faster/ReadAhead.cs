@@ -3,14 +3,14 @@ namespace EtcdNet.Storage.Faster;
 /// <summary>
 /// What one thread has read ahead. FASTER asks for a sector or two for each record; who goes through records that lie one behind the other would
 /// ask the system for each of them, and take the sum of each sector a dozen times. A sector is only given out while its sum is the known one, so
-/// what was read before it was written, or before its file was removed, is not.
+/// what was read before it was written, or before its file was removed, is not. It knows a store by its number only: threads live longer.
 /// </summary>
 internal sealed class ReadAhead(int sectorBytes)
 {
     private const int Capacity = 32 << 10;
     private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(Capacity);
     private readonly uint[] _sums = new uint[Capacity / sectorBytes];
-    private SectorSums? _store;
+    private long _store;
     private int _segment;
     private long _start;
     private int _length;
@@ -20,7 +20,7 @@ internal sealed class ReadAhead(int sectorBytes)
     public bool TryTake(SectorSums store, int segment, long offset, Span<byte> target)
     {
         long at = offset - _start;
-        if (!ReferenceEquals(store, _store) || segment != _segment || at < 0 || at + target.Length > _length || at % sectorBytes != 0)
+        if (store.Id != _store || segment != _segment || at < 0 || at + target.Length > _length || at % sectorBytes != 0)
             return false;
         for (int sector = 0; sector * sectorBytes < target.Length; sector++)
         {
@@ -41,11 +41,11 @@ internal sealed class ReadAhead(int sectorBytes)
     /// <param name="read">Reads a file; gives the number of bytes.</param>
     public bool TryFill(SectorSums store, int segment, long offset, int length, ReadFile read)
     {
-        bool isSameFile = ReferenceEquals(store, _store) && segment == _segment;
+        bool isSameFile = store.Id == _store && segment == _segment;
         bool follows = isSameFile && offset >= _lastStart && offset - _lastStart <= Capacity;
         if (!isSameFile)
             _length = 0;
-        (_store, _segment, _lastStart) = (store, segment, offset);
+        (_store, _segment, _lastStart) = (store.Id, segment, offset);
         if (!follows || length > Capacity / 2)
             return false;
         (_start, _length) = (offset, 0);

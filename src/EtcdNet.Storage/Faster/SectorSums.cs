@@ -9,7 +9,11 @@ namespace EtcdNet.Storage.Faster;
 /// </summary>
 internal sealed class SectorSums(int segmentBits, int sectorBytes)
 {
+    private static long s_last;
     private readonly ConcurrentDictionary<int, uint[]> _sums = new();
+
+    /// <summary>Never 0, and no other store's in this process.</summary>
+    internal long Id { get; } = Interlocked.Increment(ref s_last);
 
     /// <summary>Notes whole sectors from an offset on.</summary>
     internal void Note(int segment, long offset, ReadOnlySpan<byte> bytes)

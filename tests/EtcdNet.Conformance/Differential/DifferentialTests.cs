@@ -14,6 +14,9 @@ public sealed class DifferentialTests(ITestOutputHelper output)
 {
     private const int Usual = 20_000;
 
+    // Of a run of the usual length only its own seed is known to meet all known differences; another one may pass by a rare one.
+    private const int EnoughForAll = 100_000;
+
     [Fact]
     public async Task Random_sessions_get_the_answers_of_etcd()
     {
@@ -33,9 +36,12 @@ public sealed class DifferentialTests(ITestOutputHelper output)
         }
 
         Report.Write(output, world);
-        Assert.True(world.Store.Revision > count / 10, $"{count} requests made only {world.Store.Revision} revisions");
+        // Sessions with locks and elections read much and write little.
+        Assert.True(world.Store.Revision > count / 20, $"{count} requests made only {world.Store.Revision} revisions");
         Assert.True(runner.Events > count / 20, $"{count} requests showed only {runner.Events} events to watchers");
-        if (count >= Usual && world.Right.Server.Target.IsEtcdNet)
+        if (world.Right.Server.Target.IsEtcdNet)
+            Assert.True(world.Right.Pieces > world.Outcomes["RangeStream OK"], "every range came in one piece");
+        if (count >= (TestSeed.IsOwn ? Usual : EnoughForAll) && world.Right.Server.Target.IsEtcdNet)
             Report.AssertAllMet(world, KnownDifferences.General);
     }
 

@@ -23,6 +23,7 @@ internal sealed class RequestGenerator(Random random, StoreState store)
     public (string Rpc, IMessage Request) Next() => random.Next(1000) switch
     {
         < 270 => ("Put", Put()),
+        < 350 => (Rpcs.RangeStream, RangeInPieces()),
         < 470 => ("Range", Range(plain: false)),
         < 560 => ("DeleteRange", Delete()),
         < 800 => ("Txn", Txn(depth: 0)),
@@ -86,6 +87,17 @@ internal sealed class RequestGenerator(Random random, StoreState store)
             range.MinCreateRevision = Bound();
         if (random.Next(6) == 0)
             range.MaxCreateRevision = Bound();
+        return range;
+    }
+
+    /// <summary>In the order of the keys and without bounds on revisions: others are refused by the releases that know it (RangeAnswerTests).</summary>
+    public RangeRequest RangeInPieces()
+    {
+        RangeRequest range = Range(plain: true);
+        if (random.Next(4) == 0)
+            range.RangeEnd = ByteString.CopyFrom(0);
+        range.SortOrder = random.Next(2) == 0 ? RangeRequest.Types.SortOrder.None : RangeRequest.Types.SortOrder.Ascend;
+        range.MinModRevision = range.MaxModRevision = range.MinCreateRevision = range.MaxCreateRevision = 0;
         return range;
     }
 

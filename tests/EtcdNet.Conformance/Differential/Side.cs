@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using EtcdNet.Protocol;
+using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Testing.Clients;
 using EtcdNet.Testing.Processes;
 using Google.Protobuf;
@@ -51,9 +52,41 @@ internal sealed class Side : IAsyncDisposable
     {
         using GrpcByteStream stream = Client(client).Grpc.OpenBytes(Rpcs.PathOf(rpc), World.HeadersOf(this, headers));
         stream.Send(GrpcFrames.Encode(StandIns.Outgoing(request)));
+        if (!Rpcs.TakesMany(rpc))
+            stream.CompleteRequests();
         byte[]? first = await stream.ReadAsync(TimeSpan.FromSeconds(60));
         return first is null ? new GrpcReply<byte[]>(stream.End!.Value.Status, stream.End.Value.Message, null) : new GrpcReply<byte[]>(GrpcStatus.OK, "", first);
     }
+
+    /// <summary>
+    /// KV/RangeStream, with the pieces put together to the answer of a Range. Of all pieces only the last one says whose they are, how many there are and
+    /// whether there are more.
+    /// </summary>
+    public async Task<GrpcReply<byte[]>> RangeInPiecesAsync(int client, RangeRequest request, IReadOnlyDictionary<string, string> headers)
+    {
+        using GrpcByteStream stream = Client(client).Grpc.OpenBytes(Rpcs.PathOf(Rpcs.RangeStream), World.HeadersOf(this, headers));
+        stream.Send(GrpcFrames.Encode(StandIns.Outgoing(request)));
+        stream.CompleteRequests();
+        var whole = new RangeResponse();
+        while (await stream.ReadAsync(TimeSpan.FromSeconds(60)) is { } piece)
+        {
+            if (whole.Header is not null)
+                throw new InvalidOperationException($"RangeStream {World.Shown(request)}: a piece came behind the last one");
+            RangeResponse part = RangeStreamResponse.Parser.ParseFrom(piece).RangeResponse;
+            if (part.Header is null && (part.Kvs.Count == 0 || part.Count != 0 || part.More))
+                throw new InvalidOperationException($"RangeStream {World.Shown(request)}: an odd piece {World.Shown(part)}");
+            whole.MergeFrom(part);
+            Pieces++;
+        }
+
+        var (status, message) = stream.End!.Value;
+        if ((status == GrpcStatus.OK) != (whole.Header is not null))
+            throw new InvalidOperationException($"RangeStream {World.Shown(request)} ended with {status} {message} and {World.Shown(whole)}");
+        return new GrpcReply<byte[]>(status, message, status == GrpcStatus.OK ? whole.ToByteArray() : null);
+    }
+
+    /// <summary>Pieces of ranges that came.</summary>
+    public int Pieces { get; private set; }
 
     /// <summary>A client of the JSON gateway: status and body of the answer.</summary>
     public async Task<(int Status, string Body)> PostAsync(string path, string json, IReadOnlyDictionary<string, string> headers)

@@ -89,6 +89,8 @@ internal sealed class WatchPair : IDisposable
         {
             await _left.UntilAsync(Everything, IsThere);
             await _right.UntilAsync(Everything, IsThere);
+            // A call that waits, a campaign for instance, may have written something that nobody has been told yet.
+            await EqualAsync(Everything);
         }
 
         _all.AddRange(_left.EventsOf(Everything));
@@ -98,15 +100,20 @@ internal sealed class WatchPair : IDisposable
             int count = _all.Count(change => IsFor(request, from, change));
             // A lease may end meanwhile: then both get more than was there when the count was taken.
             await _left.UntilAsync(id, events => events.Count >= Math.Max(count, _right.EventsOf(id).Count));
-            while (_left.EventsOf(id).Count != _right.EventsOf(id).Count)
-            {
-                await _right.UntilAsync(id, events => events.Count >= _left.EventsOf(id).Count);
-                await _left.UntilAsync(id, events => events.Count >= _right.EventsOf(id).Count);
-            }
-
+            await EqualAsync(id);
             long last = _left.EventsOf(id).Select(static change => change.Kv.ModRevision).LastOrDefault();
             Compare(id);
             _watchers[id] = (request, Math.Max(from, Math.Max(revision, last) + 1));
+        }
+    }
+
+    // What has come to one of them comes to the other as well.
+    private async Task EqualAsync(long id)
+    {
+        while (_left.EventsOf(id).Count != _right.EventsOf(id).Count)
+        {
+            await _right.UntilAsync(id, events => events.Count >= _left.EventsOf(id).Count);
+            await _left.UntilAsync(id, events => events.Count >= _right.EventsOf(id).Count);
         }
     }
 

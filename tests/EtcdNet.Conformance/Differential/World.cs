@@ -114,8 +114,10 @@ internal sealed class World : IAsyncDisposable
         headers ??= UsualHeaders;
         return new CallPair(rpc, request, headers, cancellation => [Start(Left, cancellation), Start(Right, cancellation)]);
 
-        Task<GrpcReply<byte[]>> Start(Side side, CancellationToken cancellation) => side.Client(client).Grpc.CallBytesAsync(
-            Rpcs.PathOf(rpc), GrpcFrames.Encode(side.StandIns.Outgoing(request)), HeadersOf(side, headers), _waitLimit, cancellation);
+        Task<GrpcReply<byte[]>> Start(Side side, CancellationToken cancellation) => rpc == Rpcs.RangeStream && side.Server.Target.IsEtcdNet
+            ? side.RangeInPiecesAsync(client, (RangeRequest)request, headers)
+            : side.Client(client).Grpc.CallBytesAsync(
+            Rpcs.OraclePathOf(rpc), GrpcFrames.Encode(side.StandIns.Outgoing(request)), HeadersOf(side, headers), _waitLimit, cancellation);
     }
 
     /// <summary>Headers as one server has to get them.</summary>
@@ -172,7 +174,7 @@ internal sealed class World : IAsyncDisposable
         for (long started = Environment.TickCount64; reply.Status == GrpcStatus.PermissionDenied && Environment.TickCount64 - started < 1000;)
         {
             reply = await Left.Client(0).Grpc.CallBytesAsync(
-                Rpcs.PathOf(call.Rpc), GrpcFrames.Encode(Left.StandIns.Outgoing(call.Request)), HeadersOf(Left, call.Headers), _waitLimit);
+                Rpcs.OraclePathOf(call.Rpc), GrpcFrames.Encode(Left.StandIns.Outgoing(call.Request)), HeadersOf(Left, call.Headers), _waitLimit);
         }
 
         if (reply.Status != GrpcStatus.PermissionDenied)
@@ -226,7 +228,7 @@ internal sealed class World : IAsyncDisposable
         byte[] end = first.ToByteArray();
         end[^1]++;
         var request = new RangeRequest { Key = first, RangeEnd = ByteString.CopyFrom(end) };
-        Outcome outcome = await CallAsync(client, "Range", request);
+        Outcome outcome = await CallAsync(client, Requests % 8 == 0 ? Rpcs.RangeStream : "Range", request);
         var answer = outcome.Answer as RangeResponse ?? throw new InvalidOperationException($"both cannot be read any more: {outcome}");
         return [.. answer.Kvs.OrderBy(static kv => kv.CreateRevision)];
     }

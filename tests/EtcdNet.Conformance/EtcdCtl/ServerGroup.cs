@@ -18,11 +18,11 @@ internal sealed class ServerGroup : IReadOnlyList<ServerProcess>, IAsyncDisposab
     public ServerProcess this[int index] => _members[index];
 
     /// <summary>Starts a new cluster and waits until all members serve clients.</summary>
-    public static async Task<ServerGroup> StartAsync(int count)
+    public static async Task<ServerGroup> StartAsync(int count, params string[] extraArguments)
     {
         var places = Enumerable.Range(0, count).Select(static n => ServerPlace.OnLoopback(string.Create(CultureInfo.InvariantCulture, $"m{n}"))).ToList();
         var cluster = string.Join(',', places.Select(static p => $"{p.Name}={p.PeerUrl}"));
-        var group = new ServerGroup([.. places.Select(p => ServerProcess.Create(ServerTarget.UnderTest, p with { InitialCluster = cluster }))]);
+        var group = new ServerGroup([.. places.Select(p => ServerProcess.Create(ServerTarget.UnderTest, p with { InitialCluster = cluster }, extraArguments: extraArguments))]);
         try
         {
             await Task.WhenAll(group.Select(static m => m.StartAsync()));

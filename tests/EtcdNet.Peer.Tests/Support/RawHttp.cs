@@ -19,6 +19,9 @@ internal sealed class RawHttp : IDisposable
     /// <summary>First line of request or answer.</summary>
     public string StartLine { get; private set; } = "";
 
+    /// <summary>Where the other end connected from.</summary>
+    public IPAddress RemoteAddress => ((IPEndPoint)_client.Client.RemoteEndPoint!).Address;
+
     public Dictionary<string, string> Headers { get; } = new(StringComparer.OrdinalIgnoreCase);
 
     public static async Task<RawHttp> ConnectAsync(Uri url)

@@ -1,3 +1,4 @@
+using System.Net;
 using EtcdNet.Peer.Tests.Support;
 using EtcdNet.Raft;
 
@@ -29,6 +30,37 @@ public sealed class ConnectionTests
         Assert.Equal(Enumerable.Range(1, count), two.Receiver.Messages.Where(m => m.Message.Type == MessageType.Heartbeat).Select(m => (int)m.Message.Commit));
         Assert.Equal(Enumerable.Range(1, count), one.Receiver.Messages.Select(m => (int)m.Message.Index));
         Assert.Empty(one.Receiver.Unreachable);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", null)]
+    [InlineData("127.0.0.1", "127.0.0.2")]
+    [InlineData("localhost", "127.0.0.2")]
+    public async Task All_connections_leave_from_the_local_address(string host, string? local)
+    {
+        await using var peer = await TestPeer.StartAsync(Self, o => FakeMemberTests.With(o, local: local is null ? null : IPAddress.Parse(local)));
+        using var fake = new FakeMember();
+        peer.Knows((FakeMember.Id, new Uri($"http://{host}:{fake.Url.Port}")));
+        peer.Transport.Send(new Message { Type = MessageType.Heartbeat, From = Self, To = FakeMember.Id, Term = 1, Commit = 1 });
+        var kinds = new HashSet<string>();
+        while (kinds.Count < 3)
+        {
+            using var request = await fake.AcceptAsync();
+            Assert.Equal(local ?? "127.0.0.1", request.RemoteAddress.ToString());
+            var path = request.StartLine.Split(' ')[1];
+            if (path == "/raft" || path.StartsWith("/raft/stream/", StringComparison.Ordinal))
+                kinds.Add(path);
+        }
+    }
+
+    [Fact]
+    public async Task A_local_address_that_is_none_of_this_machine_is_named_and_nothing_connects()
+    {
+        // TEST-NET-1: no machine has it.
+        using var http = new HttpClient(EtcdNet.Peer.Transport.BoundDialer.NewHandler(IPAddress.Parse("192.0.2.1")));
+        using var fake = new FakeMember();
+        var error = await Assert.ThrowsAsync<HttpRequestException>(() => http.GetAsync(fake.Url));
+        Assert.Contains("cannot connect from the member's local address 192.0.2.1", error.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -231,11 +231,11 @@ public sealed class FakeMemberTests
 
     internal static EtcdNet.Peer.Transport.PeerTransportOptions With(
         EtcdNet.Peer.Transport.PeerTransportOptions o, TimeSpan? writeTimeout = null, TimeSpan? readTimeout = null, int? streamBuffer = null,
-        TimeSpan? probe = null, long snapshotRate = 0) => new()
+        TimeSpan? probe = null, long snapshotRate = 0, System.Net.IPAddress? local = null) => new()
     {
         MemberId = o.MemberId, ClusterId = o.ClusterId, AdvertisedUrls = o.AdvertisedUrls, WriteTimeout = writeTimeout ?? o.WriteTimeout,
         ReadTimeout = readTimeout ?? o.ReadTimeout, StreamBuffer = streamBuffer ?? o.StreamBuffer, ProbeInterval = probe ?? o.ProbeInterval,
-        SnapshotBytesPerSecond = snapshotRate,
+        SnapshotBytesPerSecond = snapshotRate, LocalAddress = local,
     };
 
     private static Message Append(ulong logTerm, ulong index, ulong commit, params Entry[] entries) => new()

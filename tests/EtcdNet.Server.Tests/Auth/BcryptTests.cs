@@ -40,6 +40,24 @@ public sealed class BcryptTests
     [InlineData("$2a$05$\u0001CCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy")]
     public void What_is_no_hash_fits_nothing(string hash) => Assert.False(Bcrypt.Verify("", Encoding.Latin1.GetBytes(hash)));
 
+    [Theory]
+    [InlineData("$2a$31$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy", 4, 31)]
+    [InlineData("$2b$17$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy", 10, 17)]
+    [InlineData("$2y$21$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy", 20, 21)]
+    public async Task A_hash_that_takes_hours_takes_no_place(string hash, int own, int cost)
+    {
+        using var passwords = new Passwords(own);
+        byte[] bytes = Encoding.ASCII.GetBytes(hash);
+        Assert.Equal(cost, Bcrypt.CostOf(bytes));
+        EtcdException refused = await Assert.ThrowsAsync<EtcdException>(() => passwords.VerifyAsync("x", bytes, CancellationToken.None).WaitAsync(Deadline.Limit));
+        Assert.Contains($"bcrypt cost {cost} would take too long", refused.Message, StringComparison.Ordinal);
+        Assert.Throws<EtcdException>(() => passwords.RefuseCostly(bytes));
+        using var same = new Passwords(cost);
+        same.RefuseCostly(bytes);
+        passwords.RefuseCostly(Encoding.ASCII.GetBytes("$2a$16$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"));
+        passwords.RefuseCostly("no hash"u8);
+    }
+
     [Fact]
     public async Task Hashes_are_right_while_memory_is_moved_about()
     {

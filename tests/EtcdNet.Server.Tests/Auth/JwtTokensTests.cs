@@ -3,6 +3,7 @@ using EtcdNet.Server.Auth;
 using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Errors;
 using EtcdNet.Testing;
+using Microsoft.IdentityModel.Tokens;
 
 namespace EtcdNet.Server.Tests.Auth;
 
@@ -18,6 +19,7 @@ public sealed class JwtTokensTests : IDisposable
     [InlineData("ES256")]
     [InlineData("ES512")]
     [InlineData("HS384")]
+    [InlineData("EdDSA")]
     public async Task A_token_says_who_and_since_when_until_it_ends(string method)
     {
         (string open, string secret) = Keys(method);
@@ -89,6 +91,52 @@ public sealed class JwtTokensTests : IDisposable
     }
 
     [Fact]
+    public void Signatures_of_EdDSA_are_those_of_the_standard()
+    {
+        // RFC 8037, A.1 to A.5.
+        Ed25519Key secret = Ed25519Key.OfSecret(EdwardsSecret(Url("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")));
+        Assert.Equal(Url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"), secret.Public);
+        byte[] message = System.Text.Encoding.ASCII.GetBytes("eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc");
+        byte[] signature = Url("hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg");
+        var signer = (SignatureProvider)secret.Create("EdDSA");
+        Assert.Equal(signature, signer.Sign(message));
+        var verifier = (SignatureProvider)Ed25519Key.OfPublic(EdwardsPublic(secret.Public)).Create("EdDSA");
+        Assert.True(verifier.Verify(message, signature));
+        for (int bit = 0; bit < 8 * signature.Length; bit += 7)
+        {
+            byte[] forged = [.. signature];
+            forged[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.False(verifier.Verify(message, forged));
+        }
+        Assert.False(verifier.Verify(message[1..], signature));
+        Assert.False(verifier.Verify(message, signature[..63]));
+
+        static byte[] Url(string text) => Convert.FromBase64String(text.Replace('-', '+').Replace('_', '/').PadRight((text.Length + 3) / 4 * 4, '='));
+    }
+
+    [Fact]
+    public async Task Keys_of_EdDSA_that_do_not_fit_are_refused()
+    {
+        (string open, string secret) = Keys("EdDSA");
+        (string otherOpen, string otherSecret) = Keys("EdDSA");
+        (string rsa, string rsaSecret) = Keys("RS256");
+        Assert.True(Options($"jwt,sign-method=EdDSA,pub-key={open},priv-key={secret}").CanSign);
+        Assert.Equal("JWT pub-key and priv-key do not belong together", Wrong($"pub-key={otherOpen},priv-key={secret}"));
+        Assert.StartsWith("JWT pub-key: the key is of another kind (1.2.840.113549.1.1.1)", Wrong($"pub-key={rsa}"), StringComparison.Ordinal);
+        Assert.StartsWith("JWT priv-key: the file has \"RSA PRIVATE KEY\"", Wrong($"priv-key={rsaSecret}"), StringComparison.Ordinal);
+        Assert.StartsWith("JWT priv-key: the file has \"PUBLIC KEY\"", Wrong($"priv-key={open}"), StringComparison.Ordinal);
+        Assert.StartsWith("JWT priv-key: ", Wrong($"priv-key={Write("empty", "")}"), StringComparison.Ordinal);
+        Assert.StartsWith("JWT priv-key: ", Wrong($"priv-key={Write("torn", EdwardsSecret(new byte[31]))}"), StringComparison.Ordinal);
+        Assert.Equal("JWT pub-key or priv-key is missing", Wrong("ttl=1m"));
+        var tokens = new JwtTokens(Options($"jwt,sign-method=EdDSA,pub-key={open}"), _time);
+        Assert.Null(await tokens.IdentifyAsync(new JwtTokens(Options($"jwt,sign-method=EdDSA,priv-key={otherSecret}"), _time).Issue("root", 7, ""), 9, CancellationToken.None));
+        // Nor with the public key as the secret of another method.
+        Assert.Null(await tokens.IdentifyAsync(new JwtTokens(Options($"jwt,sign-method=HS256,priv-key={open}"), _time).Issue("root", 7, ""), 9, CancellationToken.None));
+
+        static string Wrong(string text) => Assert.Throws<FormatException>(() => Parse($"jwt,sign-method=EdDSA,{text}")).Message;
+    }
+
+    [Fact]
     public async Task A_secret_is_bytes_and_not_text()
     {
         byte[] secret = [0xff, 0xfe, .. Enumerable.Range(128, 62).Select(static value => (byte)value)];
@@ -141,6 +189,11 @@ public sealed class JwtTokensTests : IDisposable
         string name = Guid.NewGuid().ToString("n");
         if (method[0] == 'H')
             return ("", Write(name, new string('s', 64)));
+        if (method == "EdDSA")
+        {
+            string pem = EdwardsSecret(RandomNumberGenerator.GetBytes(32));
+            return (Write(name + ".pub", EdwardsPublic(Ed25519Key.OfSecret(pem).Public)), Write(name, pem));
+        }
         if (method[0] == 'E')
         {
             using var elliptic = ECDsa.Create(method switch { "ES256" => ECCurve.NamedCurves.nistP256, "ES384" => ECCurve.NamedCurves.nistP384, _ => ECCurve.NamedCurves.nistP521 });
@@ -149,6 +202,10 @@ public sealed class JwtTokensTests : IDisposable
         using var rsa = RSA.Create(2048);
         return (Write(name + ".pub", rsa.ExportSubjectPublicKeyInfoPem()), Write(name, rsa.ExportRSAPrivateKeyPem()));
     }
+
+    private static string EdwardsSecret(byte[] key) => PemEncoding.WriteString("PRIVATE KEY", [.. Convert.FromHexString("302e020100300506032b657004220420"), .. key]);
+
+    private static string EdwardsPublic(byte[] key) => PemEncoding.WriteString("PUBLIC KEY", [.. Convert.FromHexString("302a300506032b6570032100"), .. key]);
 
     private string Write(string name, string text)
     {

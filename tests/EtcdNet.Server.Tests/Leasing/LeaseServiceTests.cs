@@ -157,6 +157,30 @@ public sealed class LeaseServiceTests
     }
 
     [Fact]
+    public async Task A_follower_that_lags_behind_judges_keys_by_what_the_leader_answered_from()
+    {
+        var forwarder = new Forwarder { Keys = ["secret"] };
+        var guard = new Guard();
+        using var world = new LeaseWorld(forwarder: forwarder, guard: guard);
+        world.Consensus.Current = world.Consensus.Current with { Leader = 3 };
+        // The right was taken away before the key was attached; this member hears of it with the read index.
+        world.Consensus.OnWait = () =>
+        {
+            guard.Refuse |= forwarder.Asked.Count > 0;
+            return ValueTask.CompletedTask;
+        };
+        var keys = new LeaseTimeToLiveRequest { ID = 5, Keys = true };
+        var refused = await Assert.ThrowsAsync<EtcdException>(async () => await world.Service.LeaseTimeToLiveAsync(keys, LeaseWorld.Context));
+        Assert.Equal(EtcdError.PermissionDenied.Message, refused.Message);
+        Assert.Equal([3UL], forwarder.Asked);
+        // Without keys there is nothing to hide, and nothing to wait for.
+        forwarder.Keys = [];
+        int waits = world.Consensus.Waits;
+        Assert.Equal(16, await world.RemainingAsync(5));
+        Assert.Equal(waits, world.Consensus.Waits);
+    }
+
+    [Fact]
     public async Task A_follower_without_a_way_to_the_leader_says_so()
     {
         using var world = new LeaseWorld();
@@ -267,6 +291,8 @@ public sealed class LeaseServiceTests
     {
         public List<ulong> Asked { get; } = [];
 
+        public string[] Keys { get; set; } = [];
+
         public ValueTask<long> RenewAsync(ulong leader, long id, CancellationToken cancellation)
         {
             Asked.Add(leader);
@@ -277,7 +303,7 @@ public sealed class LeaseServiceTests
             ulong leader, LeaseTimeToLiveRequest request, CancellationToken cancellation)
         {
             Asked.Add(leader);
-            return ValueTask.FromResult(request.ID == 5 ? new LeaseTimeToLiveResponse { ID = 5, TTL = 16 } : null);
+            return ValueTask.FromResult(request.ID == 5 ? new LeaseTimeToLiveResponse { ID = 5, TTL = 16, Keys = { Keys.Select(Google.Protobuf.ByteString.CopyFromUtf8) } } : null);
         }
     }
 

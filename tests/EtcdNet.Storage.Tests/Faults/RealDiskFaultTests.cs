@@ -54,7 +54,7 @@ public sealed class RealDiskFaultTests
     public void The_reserve_is_of_bytes_and_of_files(long freeBytes, long freeFiles, bool hasRoom)
     {
         var disk = new SimDisk { Free = freeBytes, FilesLeft = freeFiles };
-        Assert.Equal(hasRoom, new DiskSpaceGuard(disk, "/", 1000, TimeProvider.System).HasRoom);
+        Assert.Equal(hasRoom, new DiskSpaceGuard(disk, ["/"], 1000, TimeProvider.System).HasRoom);
     }
 
     [Fact]

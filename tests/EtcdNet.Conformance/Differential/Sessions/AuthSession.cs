@@ -34,7 +34,7 @@ internal sealed class AuthSession(World world, int client, AuthBook book) : Sess
                 await SwitchAsync();
                 break;
             case < 75:
-                var (rpc, request) = _generator.NextPlain();
+                var (rpc, request) = Random.Next(8) == 0 ? (Rpcs.RangeStream, _generator.RangeInPieces()) : _generator.NextPlain();
                 await CallAsync(rpc, EmptyRanges.Without(request), Headers());
                 break;
             case < 86:

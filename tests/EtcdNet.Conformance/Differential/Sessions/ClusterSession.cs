@@ -9,8 +9,6 @@ internal sealed class ClusterSession(World world, int client) : Session(world, c
     private static readonly string[] _badUrls =
         ["", "x", "m8:2380", "http://m8", "ftp://m8:1", "http://m8:1/path", "http://m8:x", "//m8:1", "http://m 8:1"];
 
-    private int _learners;
-
     /// <inheritdoc/>
     public override Task StepAsync() => Random.Next(14) switch
     {
@@ -42,7 +40,8 @@ internal sealed class ClusterSession(World world, int client) : Session(world, c
 
     private async Task LearnerAsync()
     {
-        string url = $"http://m{_learners++}.example:2380";
+        // Never the same twice: ids are made of the URL and the second, and one that was removed does not come back.
+        string url = $"http://m{World.Requests}.example:2380";
         Outcome added = await CallAsync("MemberAdd", new MemberAddRequest { IsLearner = true, PeerURLs = { url } });
         if (added.Answer is not MemberAddResponse { Member.ID: var id })
             return;

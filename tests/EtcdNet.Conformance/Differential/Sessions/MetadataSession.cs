@@ -1,4 +1,5 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Protocol.Health;
 
 namespace EtcdNet.Conformance.Differential.Sessions;
 
@@ -24,7 +25,7 @@ internal sealed class MetadataSession(World world, int client) : Session(world, 
             headers["hasleader"] = OneOf("true", "false", "");
         if (Random.Next(5) == 0)
             headers["x-any"] = "thing";
-        switch (Random.Next(6))
+        switch (Random.Next(9))
         {
             case 0:
                 return CallAsync("Status", new StatusRequest(), headers);
@@ -32,9 +33,18 @@ internal sealed class MetadataSession(World world, int client) : Session(world, 
                 return CallAsync("MemberList", new MemberListRequest(), headers);
             case 2:
                 return CallAsync("LeaseLeases", new LeaseLeasesRequest(), headers);
+            case 3:
+                return CallAsync("HealthCheck", Health(), headers);
+            case 4:
+                return CallAsync("HealthList", new HealthListRequest(), headers);
+            case 5:
+                return World.FirstOfStreamAsync(Client, "HealthWatch", Health(), headers);
             default:
                 var (rpc, request) = _generator.NextPlain();
                 return CallAsync(rpc, request, headers);
         }
     }
+
+    // Only the server as a whole has a health.
+    private HealthCheckRequest Health() => new() { Service = OneOf("", "", "x", "etcdserverpb.KV", "grpc.health.v1.Health", "\u00e9", " ", new string('s', 3000)) };
 }

@@ -1,0 +1,173 @@
+using EtcdNet.Storage.Disk;
+
+namespace EtcdNet.Storage;
+
+/// <summary>
+/// Where a member's log is: in its data directory, or in a directory of its own (<c>--wal-dir</c>):
+/// <code>
+/// wal-dir/lock      held with flock while the process lives
+/// wal-dir/owner     the token of the data directory that it belongs to
+/// wal-dir/wal/      the log, as it would be in data-dir/member/wal
+/// </code>
+/// A log is found where it was last, or it was moved as a whole. A log that is missing, one too many, an older copy and that of another
+/// member are told apart and refused: who begins an empty log in place of his own forgets his votes and what he acknowledged. (etcd does
+/// just that when <c>--wal-dir</c> is given to a member that ran without.)
+/// </summary>
+internal sealed class LogPlace : IDisposable
+{
+    internal const string RecordName = "log-directory";
+    private const string OwnerName = "owner";
+    private const string LockName = "lock";
+    private const string LogName = "wal";
+    private const string Option = "--wal-dir";
+
+    private readonly IDisk _disk;
+    private readonly string _record;
+    private readonly string _inside;
+    private readonly string? _root;
+    private readonly IDisposable? _lock;
+
+    private LogPlace(IDisk disk, string member, string? root, IDisposable? @lock)
+    {
+        (_disk, _root, _lock) = (disk, root, @lock);
+        _record = Path.Combine(member, RecordName);
+        _inside = Path.Combine(member, LogName);
+        Directory = root is null ? _inside : Path.Combine(root, LogName);
+    }
+
+    /// <summary>Directory of the log's files.</summary>
+    internal string Directory { get; }
+
+    private string Owner => Path.Combine(_root!, OwnerName);
+
+    /// <summary>Locks the log's directory when it is one of its own. Nothing else is changed yet.</summary>
+    /// <param name="disk">Where all this is.</param>
+    /// <param name="member">The member's directory, which is locked.</param>
+    /// <param name="path">Value of <c>--wal-dir</c>; null: in the data directory.</param>
+    /// <exception cref="DataDirectoryException">It cannot be a log directory, or is in use.</exception>
+    internal static LogPlace Open(IDisk disk, string member, string? path)
+    {
+        string? root = path is null ? null : Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (root is null || root == Path.Combine(member, LogName))
+            return new LogPlace(disk, member, null, null);
+        string data = Path.GetDirectoryName(member)!;
+        if (root == data || root.StartsWith(data + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            throw new DataDirectoryException($"{Option} {root} is inside of the data directory {data}; give it a directory of its own");
+        RefuseForeign(disk, root);
+        DataDirectory.MakeWithParents(disk, root);
+        IDisposable @lock = disk.TryLock(Path.Combine(root, LockName))
+            ?? throw new DataDirectoryException($"{Option} {root} is in use: another process holds the lock {Path.Combine(root, LockName)}");
+        return new LogPlace(disk, member, root, @lock);
+    }
+
+    /// <summary>The member has run before: proves that the log there is its own and the newest.</summary>
+    /// <exception cref="DataDirectoryException">It is not.</exception>
+    internal void Find()
+    {
+        LogPlaceRecord? record = LogPlaceRecord.Read(_disk, _record);
+        if (_root is null)
+        {
+            if (record is not null)
+                ComeBack(record);
+            return;
+        }
+
+        if (HasFiles(_inside))
+            throw new DataDirectoryException(
+                $"the log of this member is in {_inside}, not in {Option} {_root}. To keep it there from now on, stop the member and move the whole directory to {Directory} (mv, not cp); or start without {Option}");
+        if (record is not null && record.Path != _root && HasFiles(Path.Combine(record.Path, LogName)))
+            throw new DataDirectoryException(
+                $"the log of this member is in {record.Path}, not in {Option} {_root}. To keep it there from now on, stop the member and move the whole directory (mv, not cp)");
+        if (!HasFiles(Directory))
+            throw new DataDirectoryException($"{Directory} is empty or missing, but this member has run before; its log was in {record?.Path ?? _inside}. {DamageAdvice.Text}");
+        LogPlaceRecord? owner = LogPlaceRecord.Read(_disk, Owner);
+        if (record is null)
+        {
+            if (owner is not null)
+                throw Stranger($"a log directory that belongs to another data directory, or to an older copy of this one");
+            Bind(LogPlaceRecord.New(_root));
+        }
+        else if (record.Path != _root)
+        {
+            if (owner is null)
+                throw Stranger($"a log without the file {OwnerName}; this member's was in {record.Path}: move the whole directory");
+            if (owner.Token != record.Token)
+                throw Stranger($"the log of another data directory or an older copy; this member's was in {record.Path}");
+            Bind(LogPlaceRecord.New(_root, record.Token));
+        }
+        else if (owner?.Token != record.Token)
+        {
+            // Between the two writes of Bind the owner is missing or still the one before.
+            if (owner is not null && owner.Token != record.Before)
+                throw Stranger("the log of another data directory or an older copy");
+            Bind(record);
+        }
+    }
+
+    /// <summary>No member has run here: there must be no log, unless a first start that was interrupted has left it.</summary>
+    /// <exception cref="DataDirectoryException">There is one.</exception>
+    internal void Found()
+    {
+        LogPlaceRecord? record = LogPlaceRecord.Read(_disk, _record);
+        if (_root is null)
+        {
+            if (record is not null)
+                Forget();
+            return;
+        }
+
+        LogPlaceRecord? owner = LogPlaceRecord.Read(_disk, Owner);
+        if (record is not null && record.Path == _root && (owner is null || owner.Token == record.Token))
+        {
+            record.Write(_disk, Owner);
+            return;
+        }
+
+        if (HasFiles(Directory) || owner is not null)
+            throw new DataDirectoryException($"{Option} {_root} holds a log, but the data directory is new. It is left as it is: give the new member an empty directory, or the old one its data directory. {DamageAdvice.Text}");
+        Bind(LogPlaceRecord.New(_root));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _lock?.Dispose();
+
+    // First here, so that the other side is never bound to what does not know it. Once both know, the token before counts no more.
+    private void Bind(LogPlaceRecord record)
+    {
+        record.Write(_disk, _record);
+        record.Write(_disk, Owner);
+        if (record.Before != default)
+            (record with { Before = default }).Write(_disk, _record);
+    }
+
+    private void ComeBack(LogPlaceRecord record)
+    {
+        if (HasFiles(Path.Combine(record.Path, LogName)) || !HasFiles(_inside))
+            throw new DataDirectoryException(
+                $"the log of this member is in {record.Path}: start it with {Option} {record.Path}. To keep it in the data directory from now on, move {Path.Combine(record.Path, LogName)} to {_inside} (mv, not cp)");
+        Forget();
+    }
+
+    private void Forget()
+    {
+        _disk.Delete(_record);
+        _disk.SyncDirectory(Path.GetDirectoryName(_record)!);
+    }
+
+    private DataDirectoryException Stranger(string what) => new($"{Option} {_root} holds {what}. Nothing was changed");
+
+    private bool HasFiles(string directory) => _disk.DirectoryExists(directory) && _disk.List(directory).Count > 0;
+
+    private static void RefuseForeign(IDisk disk, string root)
+    {
+        if (disk.FileExists(root))
+            throw new DataDirectoryException($"{Option} {root} is a file, not a directory");
+        if (!disk.DirectoryExists(root))
+            return;
+        foreach (string name in disk.List(root))
+        {
+            if (name is not (OwnerName or OwnerName + DiskExtensions.TemporarySuffix or LockName or LogName or "lost+found") && name[0] != '.')
+                throw new DataDirectoryException($"{Option} {root} holds {name}, which EtcdNet did not make; give it a directory of its own");
+        }
+    }
+}
