@@ -1,5 +1,6 @@
 using EtcdNet.Benchmarks.Http2;
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.Testing.Clients;
 using Google.Protobuf;
 
 namespace EtcdNet.Benchmarks.Limits;
