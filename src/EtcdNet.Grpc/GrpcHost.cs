@@ -117,6 +117,7 @@ public sealed class GrpcHost : IAsyncDisposable
             if (_options.ReusePort)
                 services.Configure<SocketTransportOptions>(static sockets => sockets.CreateBoundListenSocket = ReusedPort.Bind);
             services.AddSingleton(_options.LoggerFactory ?? NullLoggerFactory.Instance);
+            ConnectionMemory.PutBefore(services);
             // Made by the container: only so do the sockets use Kestrel's memory pool and not fresh arrays for every read.
             services.AddSingleton<SocketTransportFactory>();
             services.AddSingleton<IConnectionListenerFactory>(provider =>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Reflection;
 using EtcdNet.Grpc.Internal;
 using Google.Protobuf;
@@ -20,6 +21,14 @@ public enum GrpcMethodKind
     /// <summary>Many each way.</summary>
     Duplex,
 }
+
+/// <summary>
+/// Reads the messages of a method that it can read better than the generated parser does, which gets those for which it gives null.
+/// It must copy what it keeps: the bytes are the connection's.
+/// </summary>
+/// <param name="message">A message without its prefix.</param>
+public delegate T? GrpcMessageReader<out T>(in ReadOnlySequence<byte> message)
+    where T : class;
 
 /// <summary>
 /// One RPC: its path and what runs for it. Made by the factories below; immutable but for <see cref="Tag"/> and shared by all calls.
@@ -61,14 +70,15 @@ public abstract class GrpcMethod
     /// <summary>Free for the owner of the table, for example the counters of this method. Set before the host starts.</summary>
     public object? Tag { get; set; }
 
-    /// <summary>A method with one message each way. The whole request is read before the handler runs.</summary>
+    /// <summary>A method with one message each way. The whole request is read before the handler runs, by the reader if there is one and it can.</summary>
     public static GrpcMethod Unary<TRequest, TResponse>(
         string path,
         MessageParser<TRequest> parser,
-        Func<TRequest, GrpcCall, ValueTask<TResponse>> handler)
+        Func<TRequest, GrpcCall, ValueTask<TResponse>> handler,
+        GrpcMessageReader<TRequest>? reader = null)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
-        new UnaryMethod<TRequest, TResponse>(path, parser, handler);
+        new UnaryMethod<TRequest, TResponse>(path, parser, handler, reader);
 
     /// <summary>The same, with answers that need not be in memory as a whole: they are sent piece by piece under flow control.</summary>
     public static GrpcMethod LargeUnary<TRequest, TResponse>(

@@ -58,7 +58,7 @@ public sealed class GrpcReader<T>
         message = null;
         if (MessageFrame.TryRead(ref buffer, _call.Host.Options.MaxReceiveMessageSize, out byte flag, out var payload))
         {
-            message = MessageFrame.Decode(_call, _parser, flag, payload, "grpc: failed to unmarshal the received message: ");
+            message = MessageFrame.Decode(_call, _parser, null, flag, payload, "grpc: failed to unmarshal the received message: ");
             RequestBody.Advance(_body, buffer.Start, buffer.Start);
             return true;
         }

@@ -108,13 +108,14 @@ public sealed class FasterBackendTests(ITestOutputHelper output)
         (ulong generation, string directory) = checkpoints.NewGeneration();
         using FasterBackend backend = FasterBackend.Create(disk, directory, s_small);
         using var checkpointer = new Checkpointer(checkpoints, backend, generation);
-        int published = 1;
+        backend.Put(new Revision(2, 0), false, BytesOf(2));
+        int published = 2;
         bool stop = false;
         Task[] readers = [.. Enumerable.Range(1, 2).Select(seed => Task.Run(() => ReadUntil(backend, new Random(seed), () => Volatile.Read(ref published), () => Volatile.Read(ref stop))))];
         long collected = 0;
         try
         {
-            for (int main = 2; main < 60_000; main++)
+            for (int main = 3; main < 60_000; main++)
             {
                 backend.Put(new Revision(main, 0), false, BytesOf(main));
                 Volatile.Write(ref published, main);

@@ -48,12 +48,12 @@ internal static class MessageFrame
 
     /// <summary>Turns a payload into a message and tells the observer.</summary>
     public static T Decode<T>(
-        GrpcCall call, MessageParser<T> parser, byte flag, in ReadOnlySequence<byte> payload, string errorPrefix)
+        GrpcCall call, MessageParser<T> parser, GrpcMessageReader<T>? reader, byte flag, in ReadOnlySequence<byte> payload, string errorPrefix)
         where T : class, IMessage<T>
     {
         if (flag != 0)
             return DecodeCompressed(call, parser, payload, errorPrefix);
-        var message = Parse(parser, payload, errorPrefix);
+        var message = reader?.Invoke(payload) ?? Parse(parser, payload, errorPrefix);
         call.Host.Observer?.MessageReceived(call.Method, (int)payload.Length);
         return message;
     }

@@ -8,21 +8,22 @@ namespace EtcdNet.Grpc.Internal;
 /// <summary>Reads the only request of a call that has one, to the end of the client's stream.</summary>
 internal static class SingleRequest
 {
-    public static async ValueTask<T> ReadAsync<T>(GrpcCall call, MessageParser<T> parser, PipeReader body)
+    public static async ValueTask<T> ReadAsync<T>(
+        GrpcCall call, MessageParser<T> parser, GrpcMessageReader<T>? reader, PipeReader body)
         where T : class, IMessage<T>
     {
         var cancellation = call.Cancellation;
         while (true)
         {
             var read = await RequestBody.WaitAsync(body, cancellation).ConfigureAwait(false);
-            if (TryTake(call, parser, body, read, out var request))
+            if (TryTake(call, parser, reader, body, read, out var request))
                 return request;
         }
     }
 
     /// <summary>False when the client has not sent all yet; what was read is then marked as looked at.</summary>
     public static bool TryTake<T>(
-        GrpcCall call, MessageParser<T> parser, PipeReader body, in ReadResult read, [NotNullWhen(true)] out T? request)
+        GrpcCall call, MessageParser<T> parser, GrpcMessageReader<T>? reader, PipeReader body, in ReadResult read, [NotNullWhen(true)] out T? request)
         where T : class, IMessage<T>
     {
         request = null;
@@ -43,7 +44,7 @@ internal static class SingleRequest
 
         if (!whole)
             throw new GrpcStatusException(GrpcStatusCode.Unknown, buffer.IsEmpty ? "EOF" : "unexpected EOF");
-        request = MessageFrame.Decode(call, parser, flag, payload, "grpc: error unmarshalling request: ");
+        request = MessageFrame.Decode(call, parser, reader, flag, payload, "grpc: error unmarshalling request: ");
         RequestBody.Advance(body, read.Buffer.End, read.Buffer.End);
         return true;
     }

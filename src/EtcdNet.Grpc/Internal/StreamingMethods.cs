@@ -31,7 +31,7 @@ internal sealed class ServerStreamingMethod<TRequest, TResponse>(
 {
     protected override async Task RunAsync(GrpcCall call)
     {
-        var request = await SingleRequest.ReadAsync(call, parser, call.RequestBody).ConfigureAwait(false);
+        var request = await SingleRequest.ReadAsync(call, parser, null, call.RequestBody).ConfigureAwait(false);
         var writer = new GrpcWriter<TResponse>(call);
         try
         {

@@ -8,8 +8,8 @@ namespace EtcdNet.Grpc.Internal;
 /// thread that took the request, and nothing is allocated but the messages.
 /// </summary>
 internal sealed class UnaryMethod<TRequest, TResponse>(
-    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TResponse>> handler)
-    : OneToOneMethod<TRequest, TResponse>(path, parser, handler, typeof(TResponse))
+    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TResponse>> handler, GrpcMessageReader<TRequest>? reader)
+    : OneToOneMethod<TRequest, TResponse>(path, parser, handler, typeof(TResponse), reader)
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
@@ -38,7 +38,8 @@ internal sealed class LargeUnaryMethod<TRequest, TResponse>(
 
 /// <summary>What both share: from the request to the answer or the status of its failure.</summary>
 internal abstract class OneToOneMethod<TRequest, TAnswer>(
-    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TAnswer>> handler, Type response)
+    string path, MessageParser<TRequest> parser, Func<TRequest, GrpcCall, ValueTask<TAnswer>> handler, Type response,
+    GrpcMessageReader<TRequest>? reader = null)
     : GrpcMethod(path, GrpcMethodKind.Unary, typeof(TRequest), response)
     where TRequest : class, IMessage<TRequest>
 {
@@ -47,7 +48,7 @@ internal abstract class OneToOneMethod<TRequest, TAnswer>(
         try
         {
             var body = call.RequestBody;
-            if (!RequestBody.TryTake(body, out var read) || !SingleRequest.TryTake(call, parser, body, read, out var request))
+            if (!RequestBody.TryTake(body, out var read) || !SingleRequest.TryTake(call, parser, reader, body, read, out var request))
                 return ReadAndRunAsync(call, body);
             call.ThrowIfExpired();
             var running = handler(request, call);
@@ -96,7 +97,7 @@ internal abstract class OneToOneMethod<TRequest, TAnswer>(
     {
         try
         {
-            var request = await SingleRequest.ReadAsync(call, parser, body).ConfigureAwait(false);
+            var request = await SingleRequest.ReadAsync(call, parser, reader, body).ConfigureAwait(false);
             call.ThrowIfExpired();
             await RespondAsync(call, await handler(request, call).ConfigureAwait(false)).ConfigureAwait(false);
         }

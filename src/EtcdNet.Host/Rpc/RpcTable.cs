@@ -20,7 +20,7 @@ internal sealed class RpcTable(CallGate gate)
         GrpcMethod.LargeUnary<RangeRequest, RangeResponse>("/etcdserverpb.KV/Range", RangeRequest.Parser, (request, call) => RangeAsync(services.Kv, request, call)),
         ServerStreaming("/etcdserverpb.KV/RangeStream", RangeRequest.Parser, (RangeRequest request, IResponseStream<RangeStreamResponse> responses, CallContext call) =>
             services.Kv.RangeStreamAsync(request, responses, call)),
-        Unary("/etcdserverpb.KV/Put", PutRequest.Parser, services.Kv.PutAsync),
+        Unary("/etcdserverpb.KV/Put", PutRequest.Parser, services.Kv.PutAsync, LargePut.TryRead),
         Unary("/etcdserverpb.KV/DeleteRange", DeleteRangeRequest.Parser, services.Kv.DeleteRangeAsync),
         Unary("/etcdserverpb.KV/Txn", TxnRequest.Parser, services.Kv.TxnAsync),
         Unary("/etcdserverpb.KV/Compact", CompactionRequest.Parser, services.Kv.CompactAsync),
@@ -90,10 +90,10 @@ internal sealed class RpcTable(CallGate gate)
     }
 
     private GrpcMethod Unary<TRequest, TResponse>(
-        string path, MessageParser<TRequest> parser, Func<TRequest, CallContext, ValueTask<TResponse>> handler)
+        string path, MessageParser<TRequest> parser, Func<TRequest, CallContext, ValueTask<TResponse>> handler, GrpcMessageReader<TRequest>? reader = null)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
-        GrpcMethod.Unary<TRequest, TResponse>(path, parser, (request, call) => handler(request, gate.Enter(call, request)));
+        GrpcMethod.Unary<TRequest, TResponse>(path, parser, (request, call) => handler(request, gate.Enter(call, request)), reader);
 
     private GrpcMethod ServerStreaming<TRequest, TResponse>(
         string path, MessageParser<TRequest> parser, Func<TRequest, IResponseStream<TResponse>, CallContext, Task> handler)

@@ -66,9 +66,7 @@ internal sealed class Proposer : IProposer
         int size = request.CalculateSize();
         if (size > _limits.RequestBytesMax)
             throw EtcdError.RequestTooLarge.ToException();
-        byte[] data = new byte[size];
-        request.WriteTo(data.AsSpan());
-
+        ReadOnlyMemory<byte> data = EntryEncoder.Encode(request, size);
         PendingProposal pending = _pending.Add(id, request, data, _time.GetTimestamp() + _timeoutTicks, times);
         ValueTask<IMessage> outcome = pending.Task;
         if (!_loop.Propose(id, data))

@@ -78,7 +78,7 @@ public sealed class WatchEvent(StoreEvent source)
     private static byte[] Marshal(Event message)
     {
         int size = message.CalculateSize();
-        byte[] bytes = new byte[PrefixSize(size) + size];
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(PrefixSize(size) + size);
         Marshal(message, bytes);
         return bytes;
     }

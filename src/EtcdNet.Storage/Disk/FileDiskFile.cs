@@ -8,6 +8,10 @@ internal sealed class FileDiskFile(FileDisk disk, string path, SafeFileHandle ha
 {
     private const int ZeroBlockBytes = 1 << 20;
 
+    // The page cache takes as large a block of memory as a write asks for. The largest ones are those that a virtual machine gives back to
+    // its host while they are free: writes of 4 MiB were seen to cost eight times the processor time of the same bytes in pieces.
+    private const int WriteBytesMax = 512 << 10;
+
     public string Path => path;
 
     public long Length => RandomAccess.GetLength(handle);
@@ -31,8 +35,14 @@ internal sealed class FileDiskFile(FileDisk disk, string path, SafeFileHandle ha
         disk.ThrowIfFailed();
         try
         {
-            // RandomAccess.Write repeats until every byte is handed over.
-            RandomAccess.Write(handle, bytes, offset);
+            while (!bytes.IsEmpty)
+            {
+                ReadOnlySpan<byte> piece = bytes[..Math.Min(bytes.Length, WriteBytesMax)];
+                // Repeats until every byte is handed over.
+                RandomAccess.Write(handle, piece, offset);
+                offset += piece.Length;
+                bytes = bytes[piece.Length..];
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -96,7 +96,7 @@ public sealed partial class FasterBackend
         // once more; when it comes to the front again, everything that was dead with it has been left behind.
         if (!live)
             RecordCodec.KeepOnceMore(_scratch.AsSpan(0, stored.Length), key.Revision, key.Part);
-        Append(key, stored.Length);
+        Append(key, _scratch.AsSpan(0, stored.Length));
         return RecordSize.OfPart(stored.Length - RecordCodec.HeaderBytes);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using EtcdNet.StateMachine;
 using EtcdNet.StateMachine.Mvcc;
@@ -79,8 +80,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         for (int part = 0; part < parts; part++)
         {
             ReadOnlySpan<byte> bytes = RecordCodec.Part(keyValue, part);
-            crc = RecordCodec.Combine(crc, part, RecordCodec.Encode(_scratch, revision, part, parts, tombstone, bytes));
-            Append(new RevisionKey(revision, part), RecordCodec.HeaderBytes + bytes.Length);
+            crc = RecordCodec.Combine(crc, part, AppendPart(revision, part, parts, tombstone, bytes));
         }
 
         Interlocked.Add(ref _sizeInUse, RecordSize.Of(keyValue.Length));
@@ -99,6 +99,7 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         }
         finally
         {
+            reader.Sink.Target = null;
             _readers.Add(reader);
         }
     }
@@ -172,21 +173,48 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     private static void ThrowIfInvalid(ReadOnlySpan<byte> stored, Revision revision, int part)
     {
         if (!RecordCodec.IsValid(stored, revision, part))
-            throw new BackendDamagedException(revision, "its checksum does not match");
+            throw Mismatch(revision);
     }
 
-    private StoreReader NewReader() => new(Store.For(new StoreFunctions()).NewSession<StoreFunctions>());
+    private static BackendDamagedException Mismatch(Revision revision) => new(revision, "its checksum does not match");
 
-    // The bytes stand in the pinned scratch buffer.
-    private unsafe void Append(RevisionKey key, int bytes)
+    private StoreReader NewReader()
     {
-        fixed (byte* pointer = _scratch)
+        var functions = new StoreFunctions();
+        return new StoreReader(Store.For(functions).NewSession<StoreFunctions>(), functions);
+    }
+
+    // Its bytes go into the log from where they are.
+    private unsafe uint AppendPart(Revision revision, int part, int parts, bool tombstone, ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> header = stackalloc byte[RecordCodec.HeaderBytes];
+        uint crc = RecordCodec.EncodeHeader(header, revision, part, parts, tombstone, bytes);
+        Writer.Functions.HeaderOfPart = BinaryPrimitives.ReadUInt64LittleEndian(header);
+        try
         {
-            SpanByte value = SpanByte.FromPointer(pointer, bytes);
-            Status status = Writer.Session.Upsert(ref key, ref value);
-            if (status.IsPending)
-                Writer.Session.CompletePending(wait: true);
+            fixed (byte* pointer = bytes)
+                Append(new RevisionKey(revision, part), pointer - RecordCodec.HeaderBytes, RecordCodec.HeaderBytes + bytes.Length);
         }
+        finally
+        {
+            Writer.Functions.HeaderOfPart = 0;
+        }
+
+        return crc;
+    }
+
+    private unsafe void Append(RevisionKey key, ReadOnlySpan<byte> stored)
+    {
+        fixed (byte* pointer = stored)
+            Append(key, pointer, stored.Length);
+    }
+
+    private unsafe void Append(RevisionKey key, byte* pointer, int bytes)
+    {
+        SpanByte value = SpanByte.FromPointer(pointer, bytes);
+        Status status = Writer.Session.Upsert(ref key, ref value);
+        if (status.IsPending)
+            Writer.Session.CompletePending(wait: true);
     }
 
     /// <summary>Reads a record of several parts. False when it is not there, or not all of it.</summary>
@@ -202,16 +230,15 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     {
         info = default;
         missing = 0;
-        if (!ReadPart(reader, revision, 0))
+        if (!ReadPart(reader, revision, 0, destination))
             return false;
         ReadOnlySpan<byte> stored = reader.Sink.Bytes;
         uint crc = RecordCodec.Crc(stored);
         bool tombstone = RecordCodec.Tombstone(stored);
         int parts = RecordCodec.Parts(stored);
-        destination.Write(stored[RecordCodec.HeaderBytes..]);
         for (int part = 1; part < parts; part++)
         {
-            if (!ReadPart(reader, revision, part))
+            if (!ReadPart(reader, revision, part, destination))
             {
                 missing = part;
                 return false;
@@ -219,7 +246,6 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
 
             stored = reader.Sink.Bytes;
             crc = RecordCodec.Combine(crc, part, RecordCodec.Crc(stored));
-            destination.Write(stored[RecordCodec.HeaderBytes..]);
         }
 
         info = new RecordInfo(tombstone, crc);
@@ -227,9 +253,10 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     }
 
     // Collection may move a record while a reader is on its way to the old place: then the begin has moved as well.
-    private bool ReadPart(StoreReader reader, Revision revision, int part)
+    private bool ReadPart(StoreReader reader, Revision revision, int part, IBufferWriter<byte>? destination = null)
     {
         long begin;
+        reader.Sink.Target = destination;
         do
         {
             begin = Store.Log.BeginAddress;
@@ -237,12 +264,12 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
             bool found = reader.Read(new RevisionKey(revision, part));
             StoreDamagedException? failure = StoreDevice.TakeReadFailure();
             // What was read for nothing may fail: a guess at the length reaches into the records behind.
-            if (found && RecordCodec.IsValid(reader.Sink.Bytes, revision, part))
+            if (found && reader.Sink.IsValid)
                 return true;
             if (failure is not null && begin == Store.Log.BeginAddress)
                 throw new BackendDamagedException(revision, failure.Message);
             if (found && failure is null)
-                ThrowIfInvalid(reader.Sink.Bytes, revision, part);
+                throw Mismatch(revision);
         }
         while (begin != Store.Log.BeginAddress);
         return false;

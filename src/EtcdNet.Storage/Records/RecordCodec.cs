@@ -31,11 +31,18 @@ internal static class RecordCodec
     /// <returns>The part's CRC.</returns>
     internal static uint Encode(Span<byte> target, Revision revision, int part, int parts, bool tombstone, ReadOnlySpan<byte> bytes)
     {
+        bytes.CopyTo(target[HeaderBytes..]);
+        return EncodeHeader(target, revision, part, parts, tombstone, bytes);
+    }
+
+    /// <summary>Writes the header alone; the bytes have to follow it.</summary>
+    /// <returns>The part's CRC.</returns>
+    internal static uint EncodeHeader(Span<byte> target, Revision revision, int part, int parts, bool tombstone, ReadOnlySpan<byte> bytes)
+    {
         uint flags = (uint)parts << 8 | (tombstone ? TombstoneFlag : 0);
         uint crc = Checksum(revision, part, flags, bytes);
         BinaryPrimitives.WriteUInt32LittleEndian(target, crc);
         BinaryPrimitives.WriteUInt32LittleEndian(target[4..], flags);
-        bytes.CopyTo(target[HeaderBytes..]);
         return crc;
     }
 

@@ -7,7 +7,7 @@ namespace EtcdNet.Storage.WriteAhead;
 
 /// <summary>
 /// The write-ahead log: what Raft must not forget (Raft paper §5.1, "stable storage"), in segment files of fixed size.
-/// A batch of entries and the hard state cost one write and one fdatasync. Owned by one thread (the log writer), except
+/// A batch of entries and the hard state cost one write (and two for each entry of 64 KiB or more) and one fdatasync. Owned by one thread (the log writer), except
 /// that nothing else is shared with other threads.
 /// </summary>
 /// <remarks>
@@ -20,6 +20,9 @@ public sealed partial class Wal : IDisposable
     private const int ReservedBytes = 64;
     private const int BufferBytesInitial = 256 << 10;
     private const int BufferBytesKept = 8 << 20;
+
+    // From here on a write of its own costs less than a copy.
+    private const int OwnWriteBytesMin = 64 << 10;
 
     private readonly IDisk _disk;
     private readonly string _directory;
@@ -169,9 +172,35 @@ public sealed partial class Wal : IDisposable
         if (entry.Index <= _hardState.Commit && entry.Index <= _lastIndex)
             throw new InvalidOperationException($"entry {entry.Index} would replace a committed one (commit index {_hardState.Commit})");
         int payloadBytes = WalRecord.EntryHeaderBytes + entry.Data.Length;
-        WalRecord.Write(Reserve(payloadBytes), entry);
-        Finish(payloadBytes, WalRecordType.Entry);
+        if (entry.Data.Length < OwnWriteBytesMin)
+        {
+            WalRecord.Write(Reserve(payloadBytes), entry);
+            Finish(payloadBytes, WalRecordType.Entry);
+        }
+        else
+        {
+            AppendLarge(entry, payloadBytes);
+        }
         _lastIndex = entry.Index;
+    }
+
+    // The data goes to the file from where it is. What stands before it in the batch is written first, and the sync that follows is one for all.
+    private void AppendLarge(in Entry entry, int payloadBytes)
+    {
+        const int BeginBytes = WalFrame.HeaderBytes + WalRecord.EntryHeaderBytes;
+        MakeRoom(payloadBytes);
+        ReadOnlySpan<byte> data = entry.Data.Span;
+        ReadOnlySpan<byte> padding = stackalloc byte[8];
+        padding = padding[..(WalFrame.SizeOf(payloadBytes) - WalFrame.HeaderBytes - payloadBytes)];
+        Span<byte> begin = ReserveBytes(BeginBytes);
+        WalRecord.WriteHeader(begin[WalFrame.HeaderBytes..], entry);
+        _segment.LastCrc = WalFrame.Finish(
+            begin, data, padding, payloadBytes, WalRecordType.Entry, (uint)_segment.SyncedEnd, _segment.LastCrc, _segment.Header.Seed);
+        _buffered += BeginBytes;
+        WriteBuffered();
+        Write(data);
+        padding.CopyTo(ReserveBytes(padding.Length));
+        _buffered += padding.Length;
     }
 
     private void EncodeHardState()
@@ -193,27 +222,45 @@ public sealed partial class Wal : IDisposable
 
     private void WriteAndSync()
     {
-        if (_buffered == 0)
+        WriteBuffered();
+        int unsynced = (int)(_segment.End - _segment.SyncedEnd);
+        if (unsynced == 0)
             return;
-        long begun = Stopwatch.GetTimestamp();
-        _segment.Write(_buffer.AsSpan(0, _buffered));
-        _options.Observer?.OnWrite(Stopwatch.GetTimestamp() - begun);
-        Volatile.Write(ref _writtenBytes, _writtenBytes + _buffered);
         if (!_options.UnsafeNoSync)
         {
             long start = Stopwatch.GetTimestamp();
             _segment.Sync();
-            _options.Observer?.OnSync(Stopwatch.GetTimestamp() - start, _buffered);
+            _options.Observer?.OnSync(Stopwatch.GetTimestamp() - start, unsynced);
             _mark.Note(new WalSyncedPlace(_segment.Header.Sequence, _segment.SyncedEnd, _segment.Header.Seed));
         }
+    }
 
+    private void WriteBuffered()
+    {
+        if (_buffered == 0)
+            return;
+        Write(_buffer.AsSpan(0, _buffered));
         _buffered = 0;
         if (_buffer.Length > BufferBytesKept)
             _buffer = new byte[BufferBytesInitial];
     }
 
+    private void Write(ReadOnlySpan<byte> frames)
+    {
+        long begun = Stopwatch.GetTimestamp();
+        _segment.Write(frames);
+        _options.Observer?.OnWrite(Stopwatch.GetTimestamp() - begun);
+        Volatile.Write(ref _writtenBytes, _writtenBytes + frames.Length);
+    }
+
     // Room for one frame in a segment that takes it.
     private Span<byte> Reserve(int payloadBytes)
+    {
+        MakeRoom(payloadBytes);
+        return ReserveInBuffer(payloadBytes);
+    }
+
+    private void MakeRoom(int payloadBytes)
     {
         if (_segment.End + _buffered + WalFrame.SizeOf(payloadBytes) > _segment.Capacity - ReservedBytes)
         {
@@ -221,19 +268,21 @@ public sealed partial class Wal : IDisposable
                 throw new ArgumentException($"a record of {payloadBytes} bytes does not fit in a segment of {_options.SegmentBytes} bytes");
             Cut();
         }
-
-        return ReserveInBuffer(payloadBytes);
     }
 
     // For frames that end a segment, in the room kept free for them. The padding is already zero.
     private Span<byte> ReserveInBuffer(int payloadBytes)
     {
-        int frameBytes = WalFrame.SizeOf(payloadBytes);
-        if (_buffered + frameBytes > _buffer.Length)
-            Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, _buffered + frameBytes));
-        Span<byte> frame = _buffer.AsSpan(_buffered, frameBytes);
+        Span<byte> frame = ReserveBytes(WalFrame.SizeOf(payloadBytes));
         frame[(WalFrame.HeaderBytes + payloadBytes)..].Clear();
         return frame[WalFrame.HeaderBytes..];
+    }
+
+    private Span<byte> ReserveBytes(int count)
+    {
+        if (_buffered + count > _buffer.Length)
+            Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, _buffered + count));
+        return _buffer.AsSpan(_buffered, count);
     }
 
     private void Finish(int payloadBytes, WalRecordType type)

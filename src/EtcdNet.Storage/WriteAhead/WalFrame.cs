@@ -24,13 +24,20 @@ internal static class WalFrame
 
     /// <summary>Fills in the header of a frame whose payload and zero padding stand already in place.</summary>
     /// <returns>The CRC, which the next frame chains to.</returns>
-    internal static uint Finish(Span<byte> frame, int payloadBytes, WalRecordType type, uint syncedBefore, uint previousCrc, uint seed)
+    internal static uint Finish(Span<byte> frame, int payloadBytes, WalRecordType type, uint syncedBefore, uint previousCrc, uint seed) =>
+        Finish(frame, default, default, payloadBytes, type, syncedBefore, previousCrc, seed);
+
+    /// <summary>As the other one, for a frame whose bytes are not in one place: its beginning, the middle, and the padding at the end.</summary>
+    internal static uint Finish(
+        Span<byte> frame, ReadOnlySpan<byte> middle, ReadOnlySpan<byte> end, int payloadBytes, WalRecordType type, uint syncedBefore, uint previousCrc, uint seed)
     {
+        if (frame.Length + middle.Length + end.Length != SizeOf(payloadBytes))
+            throw new ArgumentException($"{frame.Length}, {middle.Length} and {end.Length} bytes are no frame with a payload of {payloadBytes}");
         BinaryPrimitives.WriteInt32LittleEndian(frame, payloadBytes);
         BinaryPrimitives.WriteInt32LittleEndian(frame[4..], (int)type);
         BinaryPrimitives.WriteUInt32LittleEndian(frame[8..], syncedBefore);
         BinaryPrimitives.WriteUInt32LittleEndian(frame[12..], previousCrc);
-        uint crc = Checksum(frame, seed);
+        uint crc = ~Crc32C.Update(Crc32C.Update(~Checksum(frame, seed), middle), end);
         BinaryPrimitives.WriteUInt32LittleEndian(frame[CrcOffset..], crc);
         return crc;
     }

@@ -32,10 +32,16 @@ internal static class WalRecord
 
     internal static void Write(Span<byte> payload, in Entry entry)
     {
+        WriteHeader(payload, entry);
+        entry.Data.Span.CopyTo(payload[EntryHeaderBytes..]);
+    }
+
+    /// <summary>Without the entry's data.</summary>
+    internal static void WriteHeader(Span<byte> payload, in Entry entry)
+    {
         BinaryPrimitives.WriteUInt64LittleEndian(payload, entry.Index);
         BinaryPrimitives.WriteUInt64LittleEndian(payload[8..], entry.Term);
         payload[16] = (byte)entry.Type;
-        entry.Data.Span.CopyTo(payload[EntryHeaderBytes..]);
     }
 
     internal static WalMetadata ReadMetadata(ReadOnlySpan<byte> payload) =>
