@@ -27,6 +27,8 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
     public async Task<MemberOptions> PrepareAsync(CancellationToken cancellation)
     {
         WalMetadata? joins = null;
+        if (options.PeerLocalAddress is { } local)
+            BoundDialer.Check(local);
         if (!DataDirectory.HasMember(new FileDisk(), options.DataDir))
         {
             if (options.DiscoverySrv.Length > 0)

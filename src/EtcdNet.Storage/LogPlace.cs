@@ -9,9 +9,9 @@ namespace EtcdNet.Storage;
 /// wal-dir/owner     the token of the data directory that it belongs to
 /// wal-dir/wal/      the log, as it would be in data-dir/member/wal
 /// </code>
-/// A log is found where it was last, or it was moved as a whole. A log that is missing, one too many, an older copy and that of another
-/// member are told apart and refused: who begins an empty log in place of his own forgets his votes and what he acknowledged. (etcd does
-/// just that when <c>--wal-dir</c> is given to a member that ran without.)
+/// The place is chosen when the member is founded and stays: nothing tells a log that was moved here from one of another member or from an
+/// older copy, and who goes on with the wrong one forgets his votes and what he acknowledged. (etcd begins an empty log when <c>--wal-dir</c> is
+/// given to a member that ran without.) Each start draws a new token for both sides, so that a copy from before the last start is known as one.
 /// </summary>
 internal sealed class LogPlace : IDisposable
 {
@@ -68,40 +68,22 @@ internal sealed class LogPlace : IDisposable
         if (_root is null)
         {
             if (record is not null)
-                ComeBack(record);
+                throw new DataDirectoryException($"the log of this member is in {record.Path}: start it with {Option} {record.Path}");
             return;
         }
 
-        if (HasFiles(_inside))
-            throw new DataDirectoryException(
-                $"the log of this member is in {_inside}, not in {Option} {_root}. To keep it there from now on, stop the member and move the whole directory to {Directory} (mv, not cp); or start without {Option}");
-        if (record is not null && record.Path != _root && HasFiles(Path.Combine(record.Path, LogName)))
-            throw new DataDirectoryException(
-                $"the log of this member is in {record.Path}, not in {Option} {_root}. To keep it there from now on, stop the member and move the whole directory (mv, not cp)");
-        if (!HasFiles(Directory))
-            throw new DataDirectoryException($"{Directory} is empty or missing, but this member has run before; its log was in {record?.Path ?? _inside}. {DamageAdvice.Text}");
-        LogPlaceRecord? owner = LogPlaceRecord.Read(_disk, Owner);
         if (record is null)
-        {
-            if (owner is not null)
-                throw Stranger($"a log directory that belongs to another data directory, or to an older copy of this one");
-            Bind(LogPlaceRecord.New(_root));
-        }
-        else if (record.Path != _root)
-        {
-            if (owner is null)
-                throw Stranger($"a log without the file {OwnerName}; this member's was in {record.Path}: move the whole directory");
-            if (owner.Token != record.Token)
-                throw Stranger($"the log of another data directory or an older copy; this member's was in {record.Path}");
-            Bind(LogPlaceRecord.New(_root, record.Token));
-        }
-        else if (owner?.Token != record.Token)
-        {
-            // Between the two writes of Bind the owner is missing or still the one before.
-            if (owner is not null && owner.Token != record.Before)
-                throw Stranger("the log of another data directory or an older copy");
-            Bind(record);
-        }
+            throw new DataDirectoryException(
+                $"the log of this member is in {_inside}, where it was founded; {Option} can only be given to a new member. Start it without {Option}, or let a new member with an empty data directory take its place in the cluster");
+        if (record.Path != _root)
+            throw new DataDirectoryException($"the log of this member is in {record.Path}, where it was founded, not in {Option} {_root}");
+        if (!HasFiles(Directory))
+            throw new DataDirectoryException($"{Directory} is empty or missing, but this member has run before and its log was there. {DamageAdvice.Text}");
+        LogPlaceRecord? owner = LogPlaceRecord.Read(_disk, Owner);
+        if (owner is null || !IsOwn(owner, record))
+            throw new DataDirectoryException(
+                $"{Option} {_root} holds {(owner is null ? $"a log without the file {OwnerName}" : "the log of another data directory, or an older copy")}. Nothing was changed");
+        Bind(LogPlaceRecord.New(_root, owner.Token));
     }
 
     /// <summary>No member has run here: there must be no log, unless a first start that was interrupted has left it.</summary>
@@ -112,20 +94,18 @@ internal sealed class LogPlace : IDisposable
         if (_root is null)
         {
             if (record is not null)
-                Forget();
+                throw new DataDirectoryException($"a first start with {Option} {record.Path} was interrupted: start the member with it again");
             return;
         }
 
+        if (HasFiles(_inside))
+            throw new DataDirectoryException(
+                $"a first start without {Option} was interrupted and has left {_inside}, or {_root} is that directory by another name: start the member without {Option}, or remove its data directory, in which nothing was acknowledged");
         LogPlaceRecord? owner = LogPlaceRecord.Read(_disk, Owner);
-        if (record is not null && record.Path == _root && (owner is null || owner.Token == record.Token))
-        {
-            record.Write(_disk, Owner);
-            return;
-        }
-
-        if (HasFiles(Directory) || owner is not null)
-            throw new DataDirectoryException($"{Option} {_root} holds a log, but the data directory is new. It is left as it is: give the new member an empty directory, or the old one its data directory. {DamageAdvice.Text}");
-        Bind(LogPlaceRecord.New(_root));
+        bool goesOn = record?.Path == _root && (owner is null || IsOwn(owner, record));
+        if (!goesOn && (record is not null || HasFiles(Directory) || owner is not null))
+            throw new DataDirectoryException($"{Option} {_root} holds a log, or another directory was given before, but the data directory is new. All is left as it is: give the new member an empty directory, or the old one its data directory. {DamageAdvice.Text}");
+        Bind(LogPlaceRecord.New(_root, owner?.Token ?? default));
     }
 
     /// <inheritdoc/>
@@ -140,21 +120,9 @@ internal sealed class LogPlace : IDisposable
             (record with { Before = default }).Write(_disk, _record);
     }
 
-    private void ComeBack(LogPlaceRecord record)
-    {
-        if (HasFiles(Path.Combine(record.Path, LogName)) || !HasFiles(_inside))
-            throw new DataDirectoryException(
-                $"the log of this member is in {record.Path}: start it with {Option} {record.Path}. To keep it in the data directory from now on, move {Path.Combine(record.Path, LogName)} to {_inside} (mv, not cp)");
-        Forget();
-    }
-
-    private void Forget()
-    {
-        _disk.Delete(_record);
-        _disk.SyncDirectory(Path.GetDirectoryName(_record)!);
-    }
-
-    private DataDirectoryException Stranger(string what) => new($"{Option} {_root} holds {what}. Nothing was changed");
+    // Between the first two writes of Bind the owner's token is the one before.
+    private static bool IsOwn(LogPlaceRecord owner, LogPlaceRecord record) =>
+        owner.Token == record.Token || (record.Before != default && owner.Token == record.Before);
 
     private bool HasFiles(string directory) => _disk.DirectoryExists(directory) && _disk.List(directory).Count > 0;
 

@@ -9,8 +9,8 @@ namespace EtcdNet.Storage;
 /// What binds a data directory and a log directory of its own to each other. The data directory keeps it as
 /// <c>member/log-directory</c>, the log directory as <c>owner</c>: a line for humans, the tokens, the path, CRC-32C.
 /// </summary>
-/// <param name="Token">The same on both sides.</param>
-/// <param name="Before">The token until the log was moved here; a move that was interrupted is known by it.</param>
+/// <param name="Token">The same on both sides; drawn anew at each start.</param>
+/// <param name="Before">The token until this start; one that was interrupted between its writes is known by it.</param>
 /// <param name="Path">Full path of the log directory.</param>
 internal sealed record LogPlaceRecord(Guid Token, Guid Before, string Path)
 {

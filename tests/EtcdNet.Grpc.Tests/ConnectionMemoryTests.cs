@@ -17,9 +17,13 @@ public sealed class ConnectionMemoryTests
         using IMemoryOwner<byte> beyond = pool.Rent(4096);
         Assert.Equal(4096, beyond.Memory.Length);
 
+        Memory<byte> third = large[3].Memory;
         large[3].Dispose();
         using IMemoryOwner<byte> again = pool.Rent();
-        Assert.Same(large[3], again);
+        Assert.Equal(third, again.Memory);
+        // Neither used nor given back by who had it before.
+        Assert.Throws<ObjectDisposedException>(() => large[3].Memory);
+        Assert.Throws<InvalidOperationException>(large[3].Dispose);
     }
 
     [Fact]

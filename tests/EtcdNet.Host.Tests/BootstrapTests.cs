@@ -33,15 +33,19 @@ public sealed class BootstrapTests : IDisposable
     }
 
     [Fact]
-    public async Task With_the_gate_the_cluster_is_asked_from_the_advertised_address()
+    public async Task With_the_gate_a_member_that_cannot_ask_from_the_advertised_address_does_not_start()
     {
         // TEST-NET-1: no machine has it, so that nothing can leave from it.
         const string advertised = "http://192.0.2.1:1";
         _members = $$"""[{"id":77,"peerURLs":["{{advertised}}"]},{"id":2,"peerURLs":["{{_otherUrl}}"],"name":"other","clientURLs":["http://c"]}]""";
         Assert.NotNull((await PrepareAsync("existing", advertised)).Joins);
-        ConfigurationException refused = await Assert.ThrowsAsync<ConfigurationException>(
-            () => PrepareAsync("existing", advertised, "--feature-gates=SetMemberLocalAddr=true"));
-        Assert.Contains("cannot fetch cluster info from peer urls", refused.Message, StringComparison.Ordinal);
+        // A founder too: nobody would tell it that its cluster knows it already.
+        foreach (string state in new[] { "existing", "new" })
+        {
+            SocketException refused = await Assert.ThrowsAsync<SocketException>(
+                () => PrepareAsync(state, advertised, "--feature-gates=SetMemberLocalAddr=true"));
+            Assert.Contains("cannot connect from the member's local address 192.0.2.1", refused.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

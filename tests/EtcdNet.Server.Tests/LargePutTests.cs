@@ -65,19 +65,39 @@ public sealed class LargePutTests
     }
 
     [Fact]
-    public void TheLastOfTwoValuesCountsWhereverTheKeyStands()
+    public void AKeyBehindItsValueFindsItsPlaceInTheEntry()
     {
         byte[] one = new PutRequest { Value = ByteString.CopyFrom(new byte[40_000]) }.ToByteArray();
         byte[] key = new PutRequest { Key = ByteString.CopyFromUtf8("a key that comes behind the value, and needs more room than there is before it") }.ToByteArray();
-        byte[] other = new PutRequest { Value = ByteString.CopyFromUtf8("last") }.ToByteArray();
-        byte[][] orders = [[.. one, .. key], [.. one, .. key, .. other], [.. one, .. other, .. key]];
-        foreach (byte[] bytes in orders)
+        byte[] bytes = [.. one, .. key];
+        PutRequest read = LargePut.TryRead(new ReadOnlySequence<byte>(bytes))!;
+        Assert.Equal(PutRequest.Parser.ParseFrom(bytes), read);
+        Assert.Equal(read, InternalRaftRequest.Parser.ParseFrom(Encode(read, 7).Span).Put);
+    }
+
+    [Fact]
+    public void AFieldThatComesTwiceCostsNothingHere()
+    {
+        byte[] value = new PutRequest { Value = ByteString.CopyFrom(new byte[40_000]) }.ToByteArray();
+        byte[] key = new PutRequest { Key = ByteString.CopyFrom(new byte[40_000]) }.ToByteArray();
+        byte[] empty = [.. Enumerable.Repeat<byte[]>([0x12, 0], 100_000).SelectMany(static field => field)];
+        byte[] lease = new PutRequest { Lease = 5 }.ToByteArray();
+        byte[][] twice = [[.. value, .. value], [.. value, 0x12, 0], [.. key, .. empty], [.. key, .. value, .. key], [.. value, 0x0a, 0, 0x0a, 0], [.. value, .. lease, .. lease]];
+        foreach (byte[] bytes in twice)
         {
-            PutRequest read = LargePut.TryRead(new ReadOnlySequence<byte>(bytes))!;
-            PutRequest expected = PutRequest.Parser.ParseFrom(bytes);
-            Assert.Equal(expected, read);
-            Assert.Equal(expected, InternalRaftRequest.Parser.ParseFrom(Encode(read, 7).Span).Put);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Null(LargePut.TryRead(new ReadOnlySequence<byte>(bytes)));
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 200_000);
         }
+    }
+
+    [Fact]
+    public void ASmallValueUnderALargeKeyIsReadToo()
+    {
+        var request = new PutRequest { Key = ByteString.CopyFrom(new byte[40_000]), Value = ByteString.CopyFromUtf8("v"), Lease = 3 };
+        PutRequest read = LargePut.TryRead(new ReadOnlySequence<byte>(request.ToByteArray()))!;
+        Assert.Equal(request, read);
+        Assert.Equal(request, InternalRaftRequest.Parser.ParseFrom(Encode(read, 7).Span).Put);
     }
 
     private static ReadOnlyMemory<byte> Encode(PutRequest put, ulong id)

@@ -24,71 +24,84 @@ public sealed class LogPlaceTests
     }
 
     [Fact]
-    public void A_member_that_ran_without_does_not_begin_an_empty_log()
+    public void A_member_that_was_founded_without_it_is_refused_with_it_wherever_its_log_was_put()
     {
         Run(_disk, null, 0);
-        AssertRefused(_disk, Fast, $"the log of this member is in {Inside}");
-        Run(_disk, null, 20);
-        Copy(_disk, Inside, Fast + "/wal");
-        AssertRefused(_disk, Fast, $"the log of this member is in {Inside}");
-        Remove(_disk, Inside);
-        Run(_disk, Fast, 40);
-        AssertRefused(_disk, null, $"start it with --wal-dir {Fast}");
-        Run(_disk, Fast, 60);
+        AssertRefused(_disk, Fast, $"the log of this member is in {Inside}, where it was founded");
+        Run(_disk, Inside, 20); // the same place by its name
+        SimDisk moved = _disk.Clone();
+        Copy(moved, Inside, Fast + "/wal");
+        Remove(moved, Inside);
+        AssertRefused(moved, Fast, $"the log of this member is in {Inside}, where it was founded");
+        Assert.DoesNotContain(_disk.Files(), path => path.EndsWith("log-directory", StringComparison.Ordinal));
+        Run(_disk, null, 40);
     }
 
     [Fact]
-    public void A_member_that_ran_with_it_does_not_go_on_without_it_or_elsewhere()
+    public void A_member_that_was_founded_with_it_does_not_go_on_without_it_or_elsewhere()
     {
         Run(_disk, Fast, 0);
         AssertRefused(_disk, null, $"start it with --wal-dir {Fast}");
-        AssertRefused(_disk, Faster, $"the log of this member is in {Fast}");
+        AssertRefused(_disk, Faster, $"the log of this member is in {Fast}, where it was founded");
+        SimDisk moved = _disk.Clone();
+        Copy(moved, Fast, Faster);
+        Remove(moved, Fast);
+        AssertRefused(moved, Faster, $"the log of this member is in {Fast}, where it was founded");
         Remove(_disk, Fast + "/wal");
         AssertRefused(_disk, Fast, "empty or missing");
-        AssertRefused(_disk, Faster, "empty or missing");
         AssertRefused(_disk, null, $"start it with --wal-dir {Fast}");
     }
 
     [Fact]
-    public void A_log_that_was_moved_is_found_and_an_older_copy_of_it_is_not()
+    public void A_copy_from_before_the_last_start_is_refused()
     {
         Run(_disk, Fast, 0);
         SimDisk before = _disk.Clone();
-        Copy(_disk, Fast, Faster);
-        AssertRefused(_disk, Faster, $"the log of this member is in {Fast}");
-        Remove(_disk, Fast);
-        Run(_disk, Faster, 20);
-        Run(_disk, Faster, 40);
-
+        Run(_disk, Fast, 20);
+        SimDisk restored = _disk.Clone();
+        Remove(restored, Fast);
         foreach (string file in before.Files().Where(path => path.StartsWith(Fast, StringComparison.Ordinal)))
-            Put(_disk, file, before.Bytes(file));
-        AssertRefused(_disk, Fast, $"the log of this member is in {Faster}");
-        SimDisk overwritten = _disk.Clone();
-        Remove(overwritten, Faster);
-        Copy(overwritten, Fast, Faster);
-        Remove(overwritten, Fast);
-        AssertRefused(overwritten, Faster, "older copy");
-        overwritten.Delete(Faster + "/owner");
-        Copy(overwritten, Faster, "/third");
-        Remove(overwritten, Faster);
-        AssertRefused(overwritten, "/third", "a log without the file owner");
-        SimDisk gone = _disk.Clone();
-        Remove(gone, Faster);
-        AssertRefused(gone, Fast, "older copy");
-        Run(_disk, Faster, 60);
+            Put(restored, file, before.Bytes(file));
+        AssertRefused(restored, Fast, "or an older copy");
+        restored.Delete(Fast + "/owner");
+        AssertRefused(restored, Fast, "a log without the file owner");
+        Run(_disk, Fast, 40);
     }
 
     [Fact]
-    public void A_log_can_come_back_into_the_data_directory()
+    public void A_first_start_that_was_interrupted_is_ended_in_the_place_that_it_began_in()
     {
-        Run(_disk, Fast, 0);
-        Copy(_disk, Fast + "/wal", Inside);
-        AssertRefused(_disk, null, $"the log of this member is in {Fast}");
-        AssertRefused(_disk, Fast, $"the log of this member is in {Inside}");
-        Remove(_disk, Fast + "/wal");
-        Run(_disk, null, 20);
-        Run(_disk, Inside, 40); // the same place by its name
-        Assert.DoesNotContain("/data/member/log-directory", _disk.Files());
+        foreach ((string? first, string? second, string says) in new[] { (null, Fast, "was interrupted and has left"), (Fast, (string?)null, $"with --wal-dir {Fast} was interrupted"), (Fast, Faster, "another directory was given before") })
+        {
+            var whole = new SimDisk();
+            Run(whole, first, 0);
+            bool refused = false;
+            for (int changes = 1; ; changes++)
+            {
+                var disk = new SimDisk();
+                disk.BeforeChange = (operation, path) =>
+                {
+                    if (disk.Changes >= changes)
+                        throw new DiskFailedException(operation, path, "power cut (planted)");
+                };
+                if (Start(disk, first))
+                    break;
+                disk.Crash(new Random(changes));
+                disk.BeforeChange = null;
+                // Until something of the first place is on the disk, the second one is as good.
+                bool begun = disk.Files().Any(path => path.StartsWith(Inside + "/", StringComparison.Ordinal) || path.EndsWith("log-directory", StringComparison.Ordinal));
+                bool ready = DataDirectory.HasMember(disk, Data);
+                if (begun && !ready)
+                {
+                    AssertRefused(disk, second, says);
+                    refused = true;
+                }
+
+                Run(disk, begun || ready ? first : second, 0);
+            }
+
+            Assert.True(refused, $"from {first} to {second}");
+        }
     }
 
     [Fact]
@@ -103,7 +116,7 @@ public sealed class LogPlaceTests
         using (DataDirectory begun = DataDirectory.Open(_disk, "/begun"))
             Assert.True(begun.IsNew);
         refused = Assert.Throws<DataDirectoryException>(() => new ToyMember(_disk, "/begun", With(Fast)));
-        Assert.Contains("holds a log, but the data directory is new", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("but the data directory is new", refused.Message, StringComparison.Ordinal);
         Assert.Equal(log, _disk.Bytes(Log(_disk, Fast)));
         Remove(_disk, Fast + "/wal");
         Copy(_disk, Faster + "/wal", Fast + "/wal");
@@ -150,30 +163,15 @@ public sealed class LogPlaceTests
     }
 
     [Theory]
-    [InlineData("first start")]
-    [InlineData("out of the data directory")]
-    [InlineData("to another place")]
-    [InlineData("back into the data directory")]
-    public void A_crash_at_any_change_of_a_start_in_a_new_place_harms_nothing(string what)
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_crash_at_any_change_of_a_start_harms_nothing(bool isLater)
     {
-        (string? from, string? to) = what switch
-        {
-            "first start" => (null, Fast),
-            "out of the data directory" => (null, Fast),
-            "to another place" => (Fast, Faster),
-            _ => (Fast, null),
-        };
         ulong entries = 0;
-        if (what != "first start")
+        if (isLater)
         {
-            Run(_disk, from, 0);
+            Run(_disk, Fast, 0);
             entries = 20;
-            // With the file that says whose it is, or without: people move the one or the other.
-            if (from is not null && to is not null)
-                Copy(_disk, from, to);
-            else
-                Copy(_disk, WalOf(from), WalOf(to));
-            Remove(_disk, from is not null && to is not null ? from : WalOf(from));
         }
 
         int crashes = 0;
@@ -186,14 +184,18 @@ public sealed class LogPlaceTests
                 if (disk.Changes >= crashAt)
                     throw new DiskFailedException(operation, path, "power cut (planted)");
             };
-            finished = Start(disk, to);
+            finished = Start(disk, Fast);
+            SimDisk before = disk.Clone();
             disk.Crash(new Random(crashes));
-            Run(disk, to, entries);
+            Run(disk, Fast, entries);
+            // What was copied before that start is old now, however often a start was interrupted.
+            Remove(disk, Fast);
+            foreach (string file in before.Files().Where(path => path.StartsWith(Fast, StringComparison.Ordinal)))
+                Put(disk, file, before.Bytes(file));
+            Assert.Throws<DataDirectoryException>(() => new ToyMember(disk, Data, With(Fast)));
         }
 
         Assert.True(crashes > 3, $"only {crashes} changes were made");
-
-        static string WalOf(string? place) => place is null ? Inside : place + "/wal";
     }
 
     private static bool Start(SimDisk disk, string? place)

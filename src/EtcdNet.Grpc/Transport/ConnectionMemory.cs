@@ -47,7 +47,6 @@ internal sealed class ConnectionMemory(IMemoryPoolFactory<byte> small) : IMemory
                 block = _free[--_freeCount];
             else if (_made < LargeBlocksMax)
                 block = MakeUnderLock();
-            block?.IsRented = true;
             return block;
         }
     }
@@ -55,31 +54,32 @@ internal sealed class ConnectionMemory(IMemoryPoolFactory<byte> small) : IMemory
     private Block MakeUnderLock()
     {
         _made++;
-        return new Block(this);
+        return new Block();
     }
 
     private void TakeBack(Block block)
     {
         lock (_gate)
-        {
-            // Given back twice it would serve two owners, and one would read what the other one writes.
-            if (!block.IsRented)
-                throw new InvalidOperationException("a block of a connection's memory is given back twice");
-            block.IsRented = false;
             _free[_freeCount++] = block;
-        }
     }
 
-    private sealed class Block(ConnectionMemory owner) : IMemoryOwner<byte>
+    private sealed class Block
     {
         /// <summary>Pinned, since sockets read into it and write from it.</summary>
         public Memory<byte> Memory { get; } =
             MemoryMarshal.CreateFromPinnedArray(GC.AllocateUninitializedArray<byte>(LargeBlockBytes, pinned: true), 0, LargeBlockBytes);
+    }
 
-        /// <summary>Guarded by the owner's lock.</summary>
-        public bool IsRented { get; set; }
+    // One for each time that a block is given out. Given back twice, a block would serve two connections, and one would read what the other
+    // one writes; nor may who has given it back do it again when it is somebody else's.
+    private sealed class Rental(ConnectionMemory owner, Block block) : IMemoryOwner<byte>
+    {
+        private Block? _block = block;
 
-        public void Dispose() => owner.TakeBack(this);
+        public Memory<byte> Memory => (Volatile.Read(ref _block) ?? throw new ObjectDisposedException(nameof(Rental), "a block of a connection's memory is used after it was given back")).Memory;
+
+        public void Dispose() => owner.TakeBack(
+            Interlocked.Exchange(ref _block, null) ?? throw new InvalidOperationException("a block of a connection's memory is given back twice"));
     }
 
     private sealed class Pool(ConnectionMemory owner, MemoryPool<byte> small) : MemoryPool<byte>
@@ -88,7 +88,7 @@ internal sealed class ConnectionMemory(IMemoryPoolFactory<byte> small) : IMemory
         public override int MaxBufferSize => small.MaxBufferSize;
 
         public override IMemoryOwner<byte> Rent(int minBufferSize = -1) =>
-            (minBufferSize <= small.MaxBufferSize ? owner.TryTake() : null) ?? small.Rent(minBufferSize);
+            minBufferSize <= small.MaxBufferSize && owner.TryTake() is { } block ? new Rental(owner, block) : small.Rent(minBufferSize);
 
         protected override void Dispose(bool disposing)
         {

@@ -9,7 +9,7 @@ public static partial class FlagTable
         new("data-dir", FlagKind.Text, "", FlagGroup.Member, FlagStatus.Built,
             "Directory of this member's data; '${name}.etcdnet' when empty."),
         new("wal-dir", FlagKind.Text, "", FlagGroup.Member, FlagStatus.Built,
-            "Directory for the write-ahead log, apart from the data directory. A member that has run without it is stopped, and data-dir/member/wal moved to wal-dir/wal."),
+            "Directory for the write-ahead log, apart from the data directory. Chosen when a member is founded; it stays there."),
         new("snapshot-count", FlagKind.UInt, "10000", FlagGroup.Member, FlagStatus.Built,
             "Applied entries, beyond those kept for slow followers, after which older ones are dropped from memory."),
         new("snapshot-catchup-entries", FlagKind.UInt, "5000", FlagGroup.Member, FlagStatus.Built,

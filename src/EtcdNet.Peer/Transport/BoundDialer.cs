@@ -20,6 +20,16 @@ public sealed class BoundDialer(IPAddress local)
         return handler;
     }
 
+    /// <summary>
+    /// Proves that connections can leave from there. A member that asks nobody because it cannot would take its cluster for one that does not exist.
+    /// </summary>
+    /// <exception cref="SocketException">The address is none of this machine.</exception>
+    public static void Check(IPAddress local)
+    {
+        using var socket = new Socket(local.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        new BoundDialer(local).Bind(socket);
+    }
+
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
     {
         DnsEndPoint to = context.DnsEndPoint;

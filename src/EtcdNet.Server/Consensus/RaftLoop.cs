@@ -162,8 +162,7 @@ public sealed class RaftLoop
     private TimeSpan UntilNextTick()
     {
         TimeSpan left = _tickInterval - _time.GetElapsedTime(_lastTick);
-        // Waits are whole milliseconds, cut off: the last part of one would be spent turning round and round.
-        return left > TimeSpan.Zero ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)) : TimeSpan.Zero;
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
     private bool TickWhenDue()

@@ -19,6 +19,7 @@ internal sealed partial class ThreadParking
 
     private static readonly nint _futexCall = RuntimeInformation.ProcessArchitecture switch
     {
+        _ when !OperatingSystem.IsLinux() => throw new PlatformNotSupportedException("threads wait by futex, which only Linux has"),
         Architecture.X64 => 202,
         Architecture.Arm64 or Architecture.RiscV64 or Architecture.LoongArch64 => 98,
         var other => throw new PlatformNotSupportedException($"the number of the futex call is not known for {other}"),
@@ -30,16 +31,20 @@ internal sealed partial class ThreadParking
     /// <summary>From now on an <see cref="Unpark"/> ends the next <see cref="Park"/>, or keeps it from sleeping at all.</summary>
     public void Prepare() => Volatile.Write(ref _word[0], Asleep);
 
-    /// <summary>Sleeps until woken, at most for the given time; returns at once for zero. Negative is for ever.</summary>
+    /// <summary>Sleeps until woken, at most for the given time; returns at once for zero.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Negative, but not <see cref="Timeout.InfiniteTimeSpan"/>.</exception>
     public unsafe void Park(TimeSpan timeout)
     {
         if (timeout == TimeSpan.Zero)
             return;
+        bool isEndless = timeout == Timeout.InfiniteTimeSpan;
+        if (timeout < TimeSpan.Zero && !isEndless)
+            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "a time to sleep cannot be negative");
         var limit = new Timespec(timeout.Ticks / TimeSpan.TicksPerSecond, timeout.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick);
         fixed (int* word = _word)
         {
             // Any outcome is a reason to look again: woken, changed already, time over, a signal.
-            _ = Futex(_futexCall, word, WaitPrivate, Asleep, timeout < TimeSpan.Zero ? null : &limit, null, 0);
+            _ = Futex(_futexCall, word, WaitPrivate, Asleep, isEndless ? null : &limit, null, 0);
         }
     }
 

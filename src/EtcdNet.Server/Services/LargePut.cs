@@ -7,12 +7,16 @@ namespace EtcdNet.Server.Services;
 
 /// <summary>
 /// Reads a put whose value is large: the value is copied once, to where its log entry will stand. Anything unusual is left to the
-/// generated parser, which knows the texts of all errors.
+/// generated parser, which knows the texts of all errors. So is a field that comes twice: each would cost room of its own, and a message of
+/// two megabytes holds half a million empty ones.
 /// </summary>
 public static class LargePut
 {
     // Below, two arrays more cost less than a second parser that is cold.
     private const int BytesMin = 32 << 10;
+
+    // Largest tag of a field number below 16.
+    private const ulong FieldsMax = 127;
 
     /// <summary>The request; null when the generated parser is to read it.</summary>
     /// <param name="message">A marshalled PutRequest.</param>
@@ -22,27 +26,35 @@ public static class LargePut
             return null;
         var reader = new SequenceReader<byte>(message);
         var request = new PutRequest();
+        int seen = 0;
         while (!reader.End)
         {
-            if (!TryReadField(ref reader, request))
+            if (!TryReadField(ref reader, request, ref seen))
                 return null;
         }
         return request;
     }
 
-    private static bool TryReadField(ref SequenceReader<byte> reader, PutRequest request)
+    private static bool TryReadField(ref SequenceReader<byte> reader, PutRequest request, ref int seen)
     {
-        if (!TryVarint(ref reader, out ulong tag) || !TryVarint(ref reader, out ulong number))
+        if (!TryVarint(ref reader, out ulong tag) || !TryVarint(ref reader, out ulong number) || tag > FieldsMax)
             return false;
+        int field = 1 << (int)(tag >> 3);
+        if ((seen & field) != 0)
+            return false;
+        seen |= field;
         switch (tag)
         {
             case (PutRequest.KeyFieldNumber << 3) | 2 when TryTake(ref reader, number, out ReadOnlySequence<byte> key):
                 // Small, and kept by the index for longer than the value.
                 request.Key = UnsafeByteOperations.UnsafeWrap(key.ToArray());
                 return true;
-            case (PutRequest.ValueFieldNumber << 3) | 2 when TryTake(ref reader, number, out ReadOnlySequence<byte> value):
+            case (PutRequest.ValueFieldNumber << 3) | 2 when number < BytesMin && TryTake(ref reader, number, out ReadOnlySequence<byte> value):
+                request.Value = UnsafeByteOperations.UnsafeWrap(value.ToArray());
+                return true;
+            case (PutRequest.ValueFieldNumber << 3) | 2 when TryTake(ref reader, number, out ReadOnlySequence<byte> large):
                 int before = EntryEncoder.RoomBefore + request.Key.Length;
-                request.Value = UnsafeByteOperations.UnsafeWrap(new ValueWithRoom(before, value, EntryEncoder.RoomBehind).Memory);
+                request.Value = UnsafeByteOperations.UnsafeWrap(new ValueWithRoom(before, large, EntryEncoder.RoomBehind).Memory);
                 return true;
             case PutRequest.LeaseFieldNumber << 3:
                 request.Lease = (long)number;

@@ -26,7 +26,7 @@ public sealed class WatchOptions
 
     /// <summary>
     /// Event responses that may wait for one client before its watchers count as slow; never less than two for each watcher
-    /// of the stream. A waiting response costs some 40 bytes, its events are shared. Default 1024.
+    /// of the stream. A waiting response costs some 40 bytes, its events are shared. Default 128, as etcd.
     /// </summary>
     public int QueuedResponsesMax { get; init; } = 128;
 

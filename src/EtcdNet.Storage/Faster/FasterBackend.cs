@@ -99,7 +99,6 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
         }
         finally
         {
-            reader.Sink.Target = null;
             _readers.Add(reader);
         }
     }
@@ -257,21 +256,28 @@ public sealed partial class FasterBackend : IBackend, IRecordSource, IDisposable
     {
         long begin;
         reader.Sink.Target = destination;
-        do
+        try
         {
-            begin = Store.Log.BeginAddress;
-            StoreDevice.TakeReadFailure();
-            bool found = reader.Read(new RevisionKey(revision, part));
-            StoreDamagedException? failure = StoreDevice.TakeReadFailure();
-            // What was read for nothing may fail: a guess at the length reaches into the records behind.
-            if (found && reader.Sink.IsValid)
-                return true;
-            if (failure is not null && begin == Store.Log.BeginAddress)
-                throw new BackendDamagedException(revision, failure.Message);
-            if (found && failure is null)
-                throw Mismatch(revision);
+            do
+            {
+                begin = Store.Log.BeginAddress;
+                StoreDevice.TakeReadFailure();
+                bool found = reader.Read(new RevisionKey(revision, part));
+                StoreDamagedException? failure = StoreDevice.TakeReadFailure();
+                // What was read for nothing may fail: a guess at the length reaches into the records behind.
+                if (found && reader.Sink.IsValid)
+                    return true;
+                if (failure is not null && begin == Store.Log.BeginAddress)
+                    throw new BackendDamagedException(revision, failure.Message);
+                if (found && failure is null)
+                    throw Mismatch(revision);
+            }
+            while (begin != Store.Log.BeginAddress);
+            return false;
         }
-        while (begin != Store.Log.BeginAddress);
-        return false;
+        finally
+        {
+            reader.Sink.Target = null;
+        }
     }
 }
