@@ -87,14 +87,22 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
     }
 
     /// <summary>Proposes a request in the name of the caller, who must be somebody: what nobody asks for would fill the log only to be refused.</summary>
-    /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, or what proposals throw.</exception>
+    /// <exception cref="EtcdException">UserEmpty, RequestTooLarge, InvalidAuthToken, or what proposals throw.</exception>
     public ValueTask<IMessage> ProposeAsync(IProposer proposer, InternalRaftRequest request, CallContext call, CancellationToken cancellation)
     {
         return IsOn ? StampedAsync() : proposer.ProposeAsync(request, call, cancellation);
 
         async ValueTask<IMessage> StampedAsync()
         {
-            await StampAsync(call, request).ConfigureAwait(false);
+            Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
+            if (caller.IsNobody && IsOn)
+            {
+                // etcd judges the size when it proposes, and the user when it applies.
+                request.Header = new RequestHeader { ID = ulong.MaxValue };
+                throw (request.CalculateSize() > proposer.RequestBytesMax ? EtcdError.RequestTooLarge : EtcdError.UserEmpty).ToException();
+            }
+            if (!caller.IsNobody)
+                request.Header = new RequestHeader { Username = caller.Name, AuthRevision = caller.Revision };
             return await proposer.ProposeAsync(request, call, cancellation).ConfigureAwait(false);
         }
     }

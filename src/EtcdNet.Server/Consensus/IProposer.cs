@@ -15,6 +15,9 @@ public interface IProposer
     /// </exception>
     ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation);
 
+    /// <summary>Largest request that is taken, marshalled with its header, in bytes (<c>--max-request-bytes</c>).</summary>
+    int RequestBytesMax => int.MaxValue;
+
     /// <summary>The same, and tells <paramref name="times"/> when and for how long the request was applied, before the answer is there.</summary>
     ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, IApplyTimes times, CancellationToken cancellation) => ProposeAsync(request, cancellation);
 }

@@ -50,6 +50,9 @@ internal sealed class Proposer : IProposer
     }
 
     /// <inheritdoc/>
+    public int RequestBytesMax => _limits.RequestBytesMax;
+
+    /// <inheritdoc/>
     public ValueTask<IMessage> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation) => ProposeCoreAsync(request, null, cancellation);
 
     /// <inheritdoc/>

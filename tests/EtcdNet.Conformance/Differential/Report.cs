@@ -9,7 +9,7 @@ internal static class Report
     public static void Write(ITestOutputHelper output, World world)
     {
         output.WriteLine($"{world.Requests} requests, revision {world.Store.Revision}, compacted {world.Store.Compacted}");
-        output.WriteLine($"{world.OracleWasStale,6} times the oracle alone refused, and not when it was asked again");
+        output.WriteLine($"{world.OracleWasStale,6} times the oracle alone refused or admitted somebody, and not when it was asked again");
         foreach ((string outcome, int times) in world.Outcomes)
             output.WriteLine($"{times,6} {outcome}");
         foreach ((KnownDifference one, int times) in world.Judge.Met)
