@@ -25,14 +25,7 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
 
     /// <summary>Who calls; nobody when authentication is off or no token was sent.</summary>
     /// <exception cref="EtcdException">InvalidAuthToken, or the member cannot find out.</exception>
-    public async ValueTask<Caller> IdentifyAsync(CallContext call)
-    {
-        AuthView auth = store.View;
-        if (!auth.Enabled || call.Token is not { } token)
-            return Caller.Nobody;
-        return await tokens.IdentifyAsync(token, auth.Revision, call.Cancellation).ConfigureAwait(false)
-            ?? throw EtcdError.InvalidAuthToken.ToException();
-    }
+    public ValueTask<Caller> IdentifyAsync(CallContext call) => IdentifyAsync(store.View, call);
 
     /// <summary>Demands any user.</summary>
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken.</exception>
@@ -52,12 +45,12 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
         store.View.CheckAdmin(caller);
     }
 
-    /// <summary>Demands the right to read a range. What is read then must not be sent before <see cref="ThrowIfChanged"/> was asked.</summary>
+    /// <summary>Demands the right to read a range. What is read then must not be sent before <see cref="Holds"/> was asked.</summary>
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, AuthOldRevision, PermissionDenied.</exception>
     public async ValueTask<Admission> AdmitAsync(RangeRequest request, CallContext call)
     {
         AuthView auth = store.View;
-        Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
+        Caller caller = await IdentifyAsync(auth, call).ConfigureAwait(false);
         auth.CheckRead(caller, request.Key.Span, request.RangeEnd.Span);
         return new Admission(auth, caller);
     }
@@ -67,23 +60,24 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
     public async ValueTask<Admission> AdmitAsync(TxnRequest request, CallContext call)
     {
         AuthView auth = store.View;
-        Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
+        Caller caller = await IdentifyAsync(auth, call).ConfigureAwait(false);
         RequestPermissions.Check(auth, caller, leases, request);
         return new Admission(auth, caller);
     }
 
-    /// <summary>After a read: what it was admitted by must still hold, else it may have seen what it should not.</summary>
-    /// <exception cref="EtcdException">AuthOldRevision; UserEmpty when authentication was switched on meanwhile.</exception>
-    public void ThrowIfChanged(Admission admission)
+    /// <summary>
+    /// After a read: whether what it was admitted by still holds. If not, it may have seen what it should not: it has to be admitted and made
+    /// again, which takes as many turns as users are changed meanwhile. (etcd refuses it with AuthOldRevision, whoever was changed.)
+    /// </summary>
+    /// <exception cref="EtcdException">AuthOldRevision: the token is of another revision, whatever is tried.</exception>
+    public bool Holds(Admission admission)
     {
-        AuthView now = store.View;
-        if (!now.Enabled)
-            return;
-        if (!admission.Auth.Enabled)
-            throw EtcdError.UserEmpty.ToException();
+        if (IsReplaced(admission.Auth))
+            return false;
         // A web token may be of a revision that this member has not reached.
-        if (admission.Auth.Revision != now.Revision || (admission.Caller.Revision != 0 && admission.Caller.Revision != now.Revision))
+        if (admission.Auth.Enabled && admission.Caller.Revision != 0 && admission.Caller.Revision != admission.Auth.Revision)
             throw EtcdError.AuthOldRevision.ToException();
+        return true;
     }
 
     /// <summary>Proposes a request in the name of the caller, who must be somebody: what nobody asks for would fill the log only to be refused.</summary>
@@ -121,31 +115,48 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
     /// <inheritdoc/>
     public async ValueTask CheckAsync(CallContext context, LeaseAccess access, IEnumerable<ReadOnlyMemory<byte>> keys)
     {
-        AuthView auth = store.View;
-        if (!auth.Enabled)
-            return;
-        Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
-        if (caller.IsNobody)
-            throw EtcdError.UserEmpty.ToException();
-        if (auth.IsAdmin(caller))
-            return;
-        foreach (ReadOnlyMemory<byte> key in keys)
+        AuthView auth;
+        do
         {
-            if (access == LeaseAccess.Write)
-                auth.CheckWrite(caller, key.Span, default);
-            else
-                auth.CheckRead(caller, key.Span, default);
+            auth = store.View;
+            if (!auth.Enabled)
+                return;
+            Caller caller = await IdentifyAsync(auth, context).ConfigureAwait(false);
+            if (caller.IsNobody)
+                throw EtcdError.UserEmpty.ToException();
+            if (auth.IsAdmin(caller))
+                return;
+            foreach (ReadOnlyMemory<byte> key in keys)
+            {
+                if (access == LeaseAccess.Write)
+                    auth.CheckWrite(caller, key.Span, default);
+                else
+                    auth.CheckRead(caller, key.Span, default);
+            }
         }
-        if (store.View is { Enabled: true } now && now.Revision != auth.Revision)
-            throw EtcdError.AuthOldRevision.ToException();
+        while (IsReplaced(auth));
     }
 
     /// <inheritdoc/>
     public async ValueTask CheckAsync(CallContext context, WatchRange range)
     {
-        if (!IsOn)
-            return;
-        Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
-        store.View.CheckRead(caller, range.Key.Span, range.RangeEnd.Span);
+        AuthView auth;
+        do
+        {
+            auth = store.View;
+            Caller caller = await IdentifyAsync(auth, context).ConfigureAwait(false);
+            auth.CheckRead(caller, range.Key.Span, range.RangeEnd.Span);
+        }
+        while (IsReplaced(auth));
     }
+
+    private async ValueTask<Caller> IdentifyAsync(AuthView auth, CallContext call)
+    {
+        if (!auth.Enabled || call.Token is not { } token)
+            return Caller.Nobody;
+        return await tokens.IdentifyAsync(token, auth.Revision, call.Cancellation).ConfigureAwait(false)
+            ?? throw EtcdError.InvalidAuthToken.ToException();
+    }
+
+    private bool IsReplaced(AuthView auth) => store.View is { Enabled: true } now && (!auth.Enabled || now.Revision != auth.Revision);
 }

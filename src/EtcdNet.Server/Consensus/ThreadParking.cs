@@ -29,7 +29,11 @@ internal sealed partial class ThreadParking
     private readonly int[] _word = GC.AllocateArray<int>(1, pinned: true);
 
     /// <summary>From now on an <see cref="Unpark"/> ends the next <see cref="Park"/>, or keeps it from sleeping at all.</summary>
-    public void Prepare() => Volatile.Write(ref _word[0], Asleep);
+    /// <remarks>
+    /// A full fence: what the sleeper looks at afterwards must not be read before its word is written, or the wake-up of a change that it did not
+    /// see could be overwritten. A lock around both gives that too; this does not rely on it.
+    /// </remarks>
+    public void Prepare() => Interlocked.Exchange(ref _word[0], Asleep);
 
     /// <summary>Sleeps until woken, at most for the given time; returns at once for zero.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Negative, but not <see cref="Timeout.InfiniteTimeSpan"/>.</exception>

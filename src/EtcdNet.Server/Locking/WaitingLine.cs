@@ -23,6 +23,8 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
     // A session without a lease of its own gets one that nobody keeps alive.
     private const long SessionSeconds = 60;
 
+    private const int LeaveAttempts = 3;
+
     /// <summary>The lease of a session: the client's, or a new one.</summary>
     public async ValueTask<long> LeaseAsync(long lease, CallContext call)
     {
@@ -98,14 +100,23 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
     /// </summary>
     public async ValueTask LeaveAsync(Place place, CallContext call)
     {
-        try
+        for (int attempt = 1; ; attempt++)
         {
-            var delete = new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = place.Key } };
-            await IfCreatedAtAsync(place.Key, place.Revision, delete, new InnerCall(call, CancellationToken.None)).ConfigureAwait(false);
-        }
-        catch (EtcdException)
-        {
-            // The caller hears of the failure that made it leave.
+            try
+            {
+                var delete = new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = place.Key } };
+                await IfCreatedAtAsync(place.Key, place.Revision, delete, new InnerCall(call, CancellationToken.None)).ConfigureAwait(false);
+                return;
+            }
+            catch (EtcdException error) when (error.Message == EtcdError.AuthOldRevision.Message && attempt < LeaveAttempts)
+            {
+                // Users changed while the deletion was on its way, which says nothing about this one.
+            }
+            catch (EtcdException)
+            {
+                // The caller hears of the failure that made it leave.
+                return;
+            }
         }
     }
 

@@ -75,10 +75,7 @@ public sealed class KvService
         async ValueTask<RangeResponse> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
             await ConfirmAsync(wait, range, context).ConfigureAwait(false);
-            Admission admission = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
-            RangeResponse response = ReadRange(range);
-            _guard.ThrowIfChanged(admission);
-            return response;
+            return await ReadAdmittedAsync(range, context).ConfigureAwait(false);
         }
     }
 
@@ -98,12 +95,9 @@ public sealed class KvService
         async ValueTask<(RangeResponse?, IEncodedAnswer?)> AfterConfirmation(ValueTask wait, RangeRequest range, CallContext context)
         {
             await ConfirmAsync(wait, range, context).ConfigureAwait(false);
-            Admission admission = await _guard.AdmitAsync(range, context).ConfigureAwait(false);
-            if (IsLarge(range))
-                return (null, await EncodeAsync(range, admission, context.Cancellation).ConfigureAwait(false));
-            RangeResponse response = ReadRange(range);
-            _guard.ThrowIfChanged(admission);
-            return (response, null);
+            return IsLarge(range)
+                ? (null, await EncodeAdmittedAsync(range, context).ConfigureAwait(false))
+                : (await ReadAdmittedAsync(range, context).ConfigureAwait(false), null);
         }
     }
 
@@ -115,17 +109,14 @@ public sealed class KvService
         RangeStreamer.Check(request);
         if (!request.Serializable)
             await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
-        Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
         if (request.CountOnly)
         {
-            RangeResponse response = ReadRange(request);
-            _guard.ThrowIfChanged(admission);
+            RangeResponse response = await ReadAdmittedAsync(request, call).ConfigureAwait(false);
             await responses.WriteAsync(new RangeStreamResponse { RangeResponse = response }, call.Cancellation).ConfigureAwait(false);
+            return;
         }
-        else
-        {
-            await RangeStreamer.RunAsync(_store, _headers, _time, request, () => _guard.ThrowIfChanged(admission), responses, call).ConfigureAwait(false);
-        }
+        using PinnedRange range = await OpenAdmittedAsync(RangeStreamer.InKeyOrder(request), call).ConfigureAwait(false);
+        await RangeStreamer.RunAsync(range, _headers, _time, responses, call).ConfigureAwait(false);
     }
 
     /// <summary>Writes one key.</summary>
@@ -169,9 +160,13 @@ public sealed class KvService
                 await _reads.WaitAsync(call.Cancellation).ConfigureAwait(false);
                 call.ReadConfirmed();
             }
-            Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
-            response = _txns.Read(request);
-            _guard.ThrowIfChanged(admission);
+            Admission admission;
+            do
+            {
+                admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
+                response = _txns.Read(request);
+            }
+            while (!_guard.Holds(admission));
         }
         else
         {
@@ -219,18 +214,49 @@ public sealed class KvService
             call.ReadConfirmed();
     }
 
-    private async ValueTask<IEncodedAnswer> EncodeAsync(RangeRequest request, Admission admission, CancellationToken cancellation)
+    private async ValueTask<RangeResponse> ReadAdmittedAsync(RangeRequest request, CallContext call)
     {
-        PinnedRange range = _store.OpenRange(request);
+        while (true)
+        {
+            Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
+            RangeResponse response = ReadRange(request);
+            if (_guard.Holds(admission))
+                return response;
+        }
+    }
+
+    private async ValueTask<PinnedRange> OpenAdmittedAsync(RangeRequest request, CallContext call)
+    {
+        while (true)
+        {
+            Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
+            PinnedRange range = _store.OpenRange(request);
+            bool holds = false;
+            try
+            {
+                holds = _guard.Holds(admission);
+            }
+            finally
+            {
+                if (!holds)
+                    range.Dispose();
+            }
+            if (holds)
+                return range;
+        }
+    }
+
+    private async ValueTask<IEncodedAnswer> EncodeAdmittedAsync(RangeRequest request, CallContext call)
+    {
+        PinnedRange range = await OpenAdmittedAsync(request, call).ConfigureAwait(false);
         var answer = new RangeAnswer(range, _headers.Header(range.CurrentRevision), _time);
         try
         {
-            _guard.ThrowIfChanged(admission);
             for (int slice = 1; answer.MeasureNext(); slice++)
             {
                 if (slice % SlicesPerTurn != 0)
                     continue;
-                cancellation.ThrowIfCancellationRequested();
+                call.Cancellation.ThrowIfCancellationRequested();
                 await Task.Yield();
             }
             answer.Measured();

@@ -42,22 +42,22 @@ internal sealed class RangeStreamer
             throw new EtcdException(GrpcStatus.Unimplemented, "RangeStream does not support revision filters");
     }
 
+    /// <summary>A range that is streamed is in the order of its keys; what it says of another order means nothing without one.</summary>
+    public static RangeRequest InKeyOrder(RangeRequest request)
+    {
+        RangeRequest ordered = request.Clone();
+        ordered.SortTarget = SortTarget.Key;
+        return ordered;
+    }
+
     /// <summary>Sends a range that is not <c>count_only</c>.</summary>
-    /// <param name="store">What is read.</param>
+    /// <param name="range">What is read.</param>
     /// <param name="headers">Fills in who answered.</param>
     /// <param name="time">Clock of the pin.</param>
-    /// <param name="request">The range.</param>
-    /// <param name="checkStill">Called when the state is pinned; throws when the caller may not read it any more.</param>
     /// <param name="responses">Where the messages go.</param>
     /// <param name="call">Ends the stream.</param>
-    public static async Task RunAsync(
-        MvccStore store, HeaderSource headers, TimeProvider time, RangeRequest request, Action checkStill,
-        IResponseStream<RangeStreamResponse> responses, CallContext call)
+    public static async Task RunAsync(PinnedRange range, HeaderSource headers, TimeProvider time, IResponseStream<RangeStreamResponse> responses, CallContext call)
     {
-        RangeRequest natural = request.Clone();
-        natural.SortTarget = SortTarget.Key; // without an order it means nothing here
-        using PinnedRange range = store.OpenRange(natural);
-        checkStill();
         using ITimer pinTimer = time.CreateTimer(
             static state => ((PinnedRange)state!).Unpin(), range, RangeAnswer.PinLimit, Timeout.InfiniteTimeSpan);
         await new RangeStreamer(range, headers.Header(range.CurrentRevision), responses).SendAllAsync(call.Cancellation).ConfigureAwait(false);

@@ -39,6 +39,32 @@ internal sealed class EtcdCtlTool(ServerProcess server, string program)
     public Task<CommandResult> TryAsync(string? input, IEnumerable<string> arguments, TimeSpan? limit = null) =>
         Command.RunAsync(program, Complete(arguments), input, EtcdCtlPrograms.Environment, limit);
 
+    /// <summary>Runs a command until it succeeds and gives its standard output; what it is refused with at first must pass by itself.</summary>
+    /// <exception cref="TimeoutException">It did not succeed within <paramref name="limit"/>; with everything that it was refused with.</exception>
+    public async Task<string> RunUntilSuccessAsync(TimeSpan limit, params string[] arguments)
+    {
+        var output = "";
+        var refusals = new HashSet<string>(StringComparer.Ordinal);
+        try
+        {
+            await Deadline.UntilAsync(TrySucceedAsync, limit, string.Join(' ', arguments));
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}; it was refused with: {string.Join("; ", refusals)}", late);
+        }
+        return output;
+
+        async Task<bool> TrySucceedAsync()
+        {
+            var result = await TryAsync(null, arguments);
+            output = result.Output;
+            if (result.ExitCode != 0)
+                refusals.Add(result.Error.Trim());
+            return result.ExitCode == 0;
+        }
+    }
+
     /// <summary>Starts a command that goes on until it is stopped.</summary>
     public Command Start(params string[] arguments) => Command.Start(program, Complete(arguments), EtcdCtlPrograms.Environment);
 

@@ -33,28 +33,29 @@ public sealed class ThreadParkingTests
     }
 
     [Fact]
-    public void No_wake_up_is_lost()
+    public async Task No_wake_up_is_lost()
     {
         const int Rounds = 50_000;
         var (ping, pong) = (new ThreadParking(), new ThreadParking());
         int asked = 0, answered = 0;
-        var answering = new Thread(() =>
-        {
-            for (int round = 1; round <= Rounds; round++)
+        Task answering = Task.Factory.StartNew(
+            () =>
             {
-                Await(ping, ref asked, round);
-                Volatile.Write(ref answered, round);
-                pong.Unpark();
-            }
-        });
-        answering.Start();
+                for (int round = 1; round <= Rounds; round++)
+                {
+                    Await(ping, ref asked, round);
+                    Volatile.Write(ref answered, round);
+                    pong.Unpark();
+                }
+            },
+            TaskCreationOptions.LongRunning);
         for (int round = 1; round <= Rounds; round++)
         {
             Volatile.Write(ref asked, round);
             ping.Unpark();
             Await(pong, ref answered, round);
         }
-        Assert.True(answering.Join(_long));
+        await answering.WaitAsync(_long);
     }
 
     private static void Await(ThreadParking parking, ref int number, int wanted)
