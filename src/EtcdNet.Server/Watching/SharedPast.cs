@@ -24,7 +24,7 @@ internal sealed class SharedPast(IHistory history, WatchOptions options)
     private int _users;
     private int _generation;
 
-    /// <summary>Somebody begins to catch up; what is read is kept until the last one <see cref="Leave"/>s.</summary>
+    /// <summary>Somebody begins to catch up; what is read while there are several is kept until the last one <see cref="Leave"/>s.</summary>
     public void Enter()
     {
         lock (_gate)
@@ -129,7 +129,8 @@ internal sealed class SharedPast(IHistory history, WatchOptions options)
             lock (_gate)
             {
                 goesOn &= generation == _generation && _users > 0;
-                if (generation == _generation && _users > 0)
+                // Who is alone has nobody to keep it for: it would only grow old and be collected late.
+                if (generation == _generation && _users > 1)
                     KeepUnderLock(piece);
                 if (goesOn)
                     RestUnderLock(cursor);

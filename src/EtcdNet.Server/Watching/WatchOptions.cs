@@ -58,9 +58,9 @@ public sealed class WatchOptions
     public int CatchUpBytesMax { get; init; } = 64 * 1024;
 
     /// <summary>
-    /// Bytes of the past that are kept while anybody catches up, for those who follow close behind; their encoded form comes on top. Default 8 MiB.
+    /// Bytes of the past that are kept while several catch up, for those who follow close behind; their encoded form comes on top. Default 4 MiB.
     /// </summary>
-    public long PastBytesMax { get; init; } = 8 * 1024 * 1024;
+    public long PastBytesMax { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>Pieces of the past, each of one read of the history, that are kept likewise. Default 256.</summary>
     public int PastPiecesMax { get; init; } = 256;

@@ -36,18 +36,26 @@ internal sealed class WatchersScenario(string word, int connections, WatchersSce
     public async Task RunAsync(LimitsRun run)
     {
         DuplexLoad? opened = null;
-        await run.StepAsync($"open {Streams:N0} streams", async () =>
-            opened = await DuplexLoad.OpenAsync(run.Url, WatchAnswers.Path, connections, Streams / connections, WatchAnswers.Read));
-        await using DuplexLoad load = opened!;
-        await run.StepAsync($"create {Watchers:N0} watchers", () => load.AskAsync(Watchers, Create, inFlightPerConnection: 100));
-        int events = layout == Layout.OnePrefix ? EventsOnPrefix : EventsPerKey;
-        int puts = layout == Layout.OnePrefix ? events : events * Watchers;
-        await run.StepAsync($"{events} events to each ({puts:N0} puts)", async () =>
+        await run.StepAsync($"open {Streams:N0} streams", async () => opened = await OpenAsync(run));
+        await using (DuplexLoad load = opened!)
         {
-            await new UnaryLoad(run.Url, "/etcdserverpb.KV/Put", 1, Clients).RunAsync(puts, Put);
-            await load.UntilEventsAsync((long)events * Watchers);
-        });
+            await run.StepAsync($"create {Watchers:N0} watchers", () => CreateAsync(load));
+            int events = layout == Layout.OnePrefix ? EventsOnPrefix : EventsPerKey;
+            int puts = layout == Layout.OnePrefix ? events : events * Watchers;
+            await run.StepAsync($"{events} events to each ({puts:N0} puts)", async () =>
+            {
+                await new UnaryLoad(run.Url, "/etcdserverpb.KV/Put", 1, Clients).RunAsync(puts, Put);
+                await load.UntilEventsAsync((long)events * Watchers);
+            });
+        }
+        await using DuplexLoad late = await OpenAsync(run);
+        await run.StepAsync($"create {Watchers:N0} watchers, again", () => CreateAsync(late));
     }
+
+    private Task<DuplexLoad> OpenAsync(LimitsRun run) =>
+        DuplexLoad.OpenAsync(run.Url, WatchAnswers.Path, connections, Streams / connections, WatchAnswers.Read);
+
+    private Task CreateAsync(DuplexLoad load) => load.AskAsync(Watchers, Create, inFlightPerConnection: 100);
 
     private WatchRequest Create(int number) => new()
     {
