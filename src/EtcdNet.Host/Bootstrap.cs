@@ -27,10 +27,11 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
     public async Task<MemberOptions> PrepareAsync(CancellationToken cancellation)
     {
         WalMetadata? joins = null;
-        if (options.PeerLocalAddress is { } local)
-            BoundDialer.Check(local);
         if (!DataDirectory.HasMember(new FileDisk(), options.DataDir))
         {
+            // Without it nobody could be asked; a member that has data may wait for its address instead.
+            if (options.PeerLocalAddress is { } local)
+                BoundDialer.Check(local);
             if (options.DiscoverySrv.Length > 0)
                 _cluster = new DnsDiscovery(log).Find(options);
             _cluster.VerifyBootstrap(options.Name, options.InitialAdvertisePeerUrls);
@@ -54,7 +55,11 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
     private async Task RefuseSecondFoundingAsync(CancellationToken cancellation)
     {
         ulong self = MemberIds.OfMember(OwnUrls.Select(static url => url.Text), options.InitialClusterToken);
-        RefuseIfStarted(self, await AskAsync(FounderPatience, LogLevelOfSilence.Debug, cancellation).ConfigureAwait(false));
+        string[] others = [.. OthersUrls];
+        IReadOnlyList<RunningCluster> answers = await AskAsync(FounderPatience, LogLevelOfSilence.Debug, cancellation).ConfigureAwait(false);
+        RefuseIfStarted(self, answers);
+        if (others.Length > 0 && answers.Count == 0)
+            _log.ForContext("peer-urls", others).Warning("nobody could say whether this member has run before: it founds the cluster with the other ones; if it lost its data, stop it before they start");
     }
 
     private void RefuseIfStarted(ulong self, IReadOnlyList<RunningCluster> answers)
@@ -69,7 +74,8 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
         if (answers.Count == 0)
             throw Fatal("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs");
         // One that lags behind does not know this member yet.
-        RunningCluster running = answers.FirstOrDefault(cluster => Misfit(cluster) is null) ?? throw Fatal(Misfit(answers[0])!);
+        RunningCluster running = answers.Where(cluster => Misfit(cluster) is null).OrderBy(static cluster => cluster.ServerVersion is null).FirstOrDefault()
+            ?? throw Fatal(Misfit(answers[0])!);
         CheckVersions(running);
         Member self = running.Members.First(member => Same(member, OwnUrls));
         RefuseIfStarted(self.Id, answers);
@@ -93,6 +99,8 @@ internal sealed class Bootstrap(EtcdOptions options, ILogger log)
 
     private static void CheckVersions(RunningCluster running)
     {
+        if (running.ServerVersion is null)
+            throw Fatal("cannot fetch cluster info from peer urls: no member that knows this one tells its version");
         if (Version.TryParse(running.ClusterVersion, out Version? agreed) && agreed > new Version(EtcdVersion.Cluster))
             throw Fatal($"incompatible with current running cluster: its version is {running.ClusterVersion}, this release can take part up to {EtcdVersion.Cluster}");
     }

@@ -18,14 +18,15 @@ public sealed partial class StateMachine
         Invariant.Check(prepared._index > _index && prepared._term >= _term);
         Invariant.Check(prepared.Store.WorkingRevision >= Store.WorkingRevision);
         Invariant.Check(prepared.Store.WorkingCompactRevision >= Store.WorkingCompactRevision);
+        Auth.BeginAdopting(prepared.Auth.View);
         Backend.Exchange(prepared.Backend.Current);
         Leases.Adopt(prepared.Leases);
         Alarms.Adopt(prepared.Alarms);
-        Auth.Adopt(prepared.Auth.View);
         Members.Adopt(prepared.Members);
         _confState = prepared._confState;
         Compactor.Reset(prepared.Compactor.FinishedRevision);
         Store.Adopt(prepared.Store);
+        Auth.Adopt(prepared.Auth.View);
         _index = prepared._index;
         _term = prepared._term;
         Volatile.Write(ref _publishedIndex, _index);

@@ -34,6 +34,7 @@ public sealed partial class StateMachine
         Store = new MvccStore(Backend, Leases);
         Txns = new TxnApplier(Store);
         Compactor = new Compactor(Store, Backend);
+        Auth.Changing = PublishKeys;
     }
 
     /// <summary>Where the records are; the same object for ever, whatever is behind it.</summary>
@@ -75,8 +76,8 @@ public sealed partial class StateMachine
     public ReadOnlyMemory<byte> ConfState => _confState;
 
     /// <summary>
-    /// Holds publishing back: entries applied until <see cref="EndBatch"/> become visible together, and their events
-    /// follow in order. Cheaper than one by one; answers must not be sent before the batch has ended.
+    /// Holds publishing back: entries applied until <see cref="EndBatch"/>, or until users change, become visible together, and their
+    /// events follow in order. Cheaper than one by one; answers must not be sent before the batch has ended.
     /// </summary>
     public void BeginBatch()
     {
@@ -90,6 +91,18 @@ public sealed partial class StateMachine
         _inBatch = false;
         Store.EndBatch();
         Volatile.Write(ref _publishedIndex, _index);
+    }
+
+    /// <summary>
+    /// Rights are visible at once. Keys that were changed before them in the same batch have to be visible first: a read by the new rights
+    /// must not see what was there before those changes.
+    /// </summary>
+    private void PublishKeys()
+    {
+        if (!_inBatch)
+            return;
+        Store.EndBatch();
+        Store.BeginBatch();
     }
 
     /// <summary>Applies a request. An entry that was applied before is skipped.</summary>

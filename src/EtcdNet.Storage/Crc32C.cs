@@ -17,10 +17,16 @@ public static class Crc32C
     private const int LaneWords = 170;
     private const int BlockWords = 3 * LaneWords;
 
+    // The highest power is in the lowest bit.
+    private const uint Polynomial = 0x82F63B78;
+    private const uint One = 1u << 31; // x^0
+
     // x^(bits - 33) modulo the polynomial: the product of such a factor and a register has 33 bits too few, and those are what summing
     // its 64 bits up (which multiplies by x^32 and reduces), with both numbers' bits in reverse order (which loses one more), makes good.
     private static readonly uint _pastOneLane = PowerOfX((LaneWords * 64) - 33);
     private static readonly uint _pastTwoLanes = PowerOfX((2 * LaneWords * 64) - 33);
+
+    private static readonly uint[] _zeros = FactorsOfZeros();
 
     /// <summary>Checksum of some bytes.</summary>
     public static uint Compute(ReadOnlySpan<byte> bytes) => ~Update(~0u, bytes);
@@ -45,6 +51,31 @@ public static class Crc32C
         foreach (byte b in bytes[(words.Length * sizeof(ulong))..])
             register = BitOperations.Crc32C(register, b);
         return register;
+    }
+
+    /// <summary>What a register is to be multiplied by (<see cref="Multiply"/>) to get past so many zero bytes.</summary>
+    internal static uint FactorOfZeros(long count)
+    {
+        uint factor = One;
+        for (int bit = 0; count != 0; bit++, count >>= 1)
+        {
+            if ((count & 1) != 0)
+                factor = Multiply(factor, _zeros[bit]);
+        }
+        return factor;
+    }
+
+    /// <summary>Product of two polynomials modulo that of the checksum; the highest power in the lowest bit.</summary>
+    internal static uint Multiply(uint a, uint b)
+    {
+        uint product = 0;
+        for (; a != 0; a <<= 1)
+        {
+            if ((a & One) != 0)
+                product ^= b;
+            b = TimesX(b);
+        }
+        return product;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -72,10 +103,21 @@ public static class Crc32C
 
     private static uint PowerOfX(int exponent)
     {
-        const uint Polynomial = 0x82F63B78; // highest power in the lowest bit
-        uint power = 1u << 31; // x^0
+        uint power = One;
         for (int i = 0; i < exponent; i++)
-            power = (power >> 1) ^ ((power & 1) != 0 ? Polynomial : 0);
+            power = TimesX(power);
         return power;
+    }
+
+    private static uint TimesX(uint polynomial) => (polynomial >> 1) ^ ((polynomial & 1) != 0 ? Polynomial : 0);
+
+    // x^(8 * 2^i)
+    private static uint[] FactorsOfZeros()
+    {
+        uint[] factors = new uint[63];
+        factors[0] = PowerOfX(8);
+        for (int i = 1; i < factors.Length; i++)
+            factors[i] = Multiply(factors[i - 1], factors[i - 1]);
+        return factors;
     }
 }

@@ -115,6 +115,8 @@ public sealed class DataDirectory : IDisposable
         try
         {
             directory = new DataDirectory(disk, root, logDirectory, @lock);
+            // Again: the log's directory may have been made in here, by another name of this one.
+            RefuseForeign(disk, root, member);
             directory.Prepare();
             return directory;
         }
@@ -173,6 +175,9 @@ public sealed class DataDirectory : IDisposable
     private void Prepare()
     {
         string marker = Path.Combine(Member, MarkerName);
+        // A start that was killed may have left names that are not on the disk yet. What is read now is built upon.
+        _disk.SyncDirectory(Root);
+        _disk.SyncDirectory(Member);
         DataDirectoryMarker.State state = DataDirectoryMarker.Read(_disk, marker);
         if (state == DataDirectoryMarker.State.Missing)
             RefuseDataWithoutMarker(marker);

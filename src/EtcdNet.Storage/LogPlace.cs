@@ -114,6 +114,8 @@ internal sealed class LogPlace : IDisposable
     // First here, so that the other side is never bound to what does not know it. Once both know, the token before counts no more.
     private void Bind(LogPlaceRecord record)
     {
+        // The owner that was read may be there by a name that is not on the disk yet.
+        _disk.SyncDirectory(_root!);
         record.Write(_disk, _record);
         record.Write(_disk, Owner);
         if (record.Before != default)

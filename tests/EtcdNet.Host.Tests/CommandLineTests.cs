@@ -84,6 +84,7 @@ public sealed class CommandLineTests
     [InlineData("--election-timeout[100ms] should be at least as 5 times as --heartbeat-interval[100ms]", "--election-timeout", "100")]
     [InlineData("--election-timeout[50001ms] is too long, and should be set less than 50000ms", "--election-timeout", "50001")]
     [InlineData("--heartbeat-interval must be >0 (set to 0ms)", "--heartbeat-interval", "0")]
+    [InlineData("--max-request-bytes must be >0 and at most 67107840, which the log can hold (set to 67107841)", "--max-request-bytes", "67107841")]
     [InlineData("--bcrypt-cost must be 4 to 31 (set to 3)", "--bcrypt-cost", "3")]
     [InlineData("--bcrypt-cost must be 4 to 31 (set to 32)", "--bcrypt-cost", "32")]
     [InlineData("--auth-token: unknown token type \"basic\": it must be simple or jwt", "--auth-token", "basic")]

@@ -26,6 +26,23 @@ public sealed class AdoptTests
     }
 
     [Fact]
+    public void Who_reads_by_rights_can_tell_that_keys_are_being_replaced()
+    {
+        var behind = new Auth.AuthMachine(enabled: false);
+        var ahead = new Auth.AuthMachine();
+        for (int i = 0; i < 20; i++)
+            Assert.Null(ahead.As("root", Auth.AuthMachine.Put("k")));
+        var told = new List<(bool Replaced, bool Enabled, bool HasKey)>();
+        behind.Auth.Observer = new Watching(() => told.Add((behind.Auth.IsBeingReplaced, behind.Auth.View.Enabled, behind.Machine.Show("k", "") != "")));
+        Assert.False(behind.Auth.IsBeingReplaced);
+        behind.Machine.State.Adopt(Restored(ahead.Machine));
+        // The keys are there already, and the users that they belong to are not.
+        Assert.Equal([(true, false, true)], told);
+        Assert.False(behind.Auth.IsBeingReplaced);
+        Assert.True(behind.Auth.View.Enabled);
+    }
+
+    [Fact]
     public void It_goes_on_like_the_other_one()
     {
         var behind = new Machine();
@@ -97,5 +114,14 @@ public sealed class AdoptTests
         var restored = new StateMachine(backend, minLeaseTtl: 2);
         restored.Restore(image, backend);
         return restored;
+    }
+
+    private sealed class Watching(Action allInvalidated) : EtcdNet.StateMachine.Auth.IAuthObserver
+    {
+        public void OnAuthenticated(ulong index, string user, string token) => throw new InvalidOperationException();
+
+        public void OnUserInvalidated(string user) => throw new InvalidOperationException();
+
+        public void OnAllInvalidated() => allInvalidated();
     }
 }

@@ -18,6 +18,22 @@ public sealed class DataDirectoryTests
         Assert.Contains("another process", refused.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("log", "holds log")]
+    [InlineData("member/log", "holds log")]
+    public void A_log_directory_inside_is_refused_by_another_name_too_and_before_anything_is_founded(string inside, string reason)
+    {
+        using var temp = new TempDirectory();
+        string real = temp.Sub("real"), link = Path.Combine(temp.Path, "link");
+        Directory.CreateSymbolicLink(link, real);
+        DataDirectoryException refused = Assert.Throws<DataDirectoryException>(() => DataDirectory.Open(_disk, link, Path.Combine(real, inside)));
+        Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
+        Assert.False(DataDirectory.HasMember(_disk, link));
+        Directory.Delete(Path.Combine(real, inside), recursive: true);
+        using DataDirectory directory = DataDirectory.Open(_disk, link, Path.Combine(temp.Path, "elsewhere"));
+        Assert.True(directory.IsNew);
+    }
+
     [Fact]
     public void A_start_that_did_not_finish_begins_again_and_a_finished_one_is_known()
     {

@@ -10,7 +10,7 @@ public static class OptionsValidator
 {
     private const int ElectionTimeoutMaxMs = 50_000;
     private const long MaxRequestBytesRecommended = 10 * 1024 * 1024;
-    private const long MaxRequestBytesMax = int.MaxValue - 512 * 1024;
+    private const long MaxRequestBytesMax = Storage.WriteAhead.WalOptions.EntryBytesMaxDefault;
     private const long QuotaBytesRecommended = 8L * 1024 * 1024 * 1024;
     private const int CompactionBatchMax = 1_000_000;
     private const int SamplingRateMax = 1_000_000;
@@ -82,7 +82,7 @@ public static class OptionsValidator
         if (options.SnapshotCount == 0) throw new ConfigurationException("--snapshot-count must be >0 (set to 0)");
         if (options.MaxConcurrentStreams == 0) throw new ConfigurationException("--max-concurrent-streams must be >0 (set to 0)");
         if (options.MaxRequestBytes is 0 or > MaxRequestBytesMax)
-            throw new ConfigurationException($"--max-request-bytes must be >0 and at most {MaxRequestBytesMax} (set to {options.MaxRequestBytes})");
+            throw new ConfigurationException($"--max-request-bytes must be >0 and at most {MaxRequestBytesMax}, which the log can hold (set to {options.MaxRequestBytes})");
         foreach (var (flag, value) in new[]
         {
             ("--grpc-keepalive-min-time", options.GrpcKeepaliveMinTime), ("--grpc-keepalive-interval", options.GrpcKeepaliveInterval),

@@ -38,38 +38,52 @@ public sealed class ClusterInquiry : IDisposable
 
     private async Task<RunningCluster?> AskOneAsync(string url, Action<string, string> refused, CancellationToken cancellation)
     {
-        try
+        RunningCluster? members = await AskPartAsync(AskMembersAsync).ConfigureAwait(false);
+        // Who its members are counts without a version too: it may be what keeps a member from voting twice.
+        return members is not null && await AskPartAsync(AskVersionAsync).ConfigureAwait(false) is { } versions
+            ? members with { ServerVersion = versions.Server, ClusterVersion = versions.Cluster }
+            : members;
+
+        async Task<T?> AskPartAsync<T>(Func<string, CancellationToken, Task<T>> ask)
+            where T : class
         {
-            using var answer = await _http.GetAsync(new Uri(new Uri(url), "/members"), cancellation).ConfigureAwait(false);
-            answer.EnsureSuccessStatusCode();
-            var id = answer.Headers.TryGetValues(PeerHeaders.ClusterId, out var values) ? values.FirstOrDefault() : null;
-            if (!PeerHeaders.TryParseId(id, out var clusterId))
-                throw new JsonException($"the answer has no {PeerHeaders.ClusterId}");
-            using var json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
-            Member[] members = [.. json.RootElement.EnumerateArray().Select(MemberJson.Read)];
-            var (server, cluster) = await AskVersionAsync(url, cancellation).ConfigureAwait(false);
-            return new RunningCluster(clusterId, members, server, cluster);
-        }
-        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException or FormatException)
-        {
-            refused(url, PeerLink.Root(e));
-            return null;
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            refused(url, "no answer in time");
-            return null;
+            try
+            {
+                return await ask(url, cancellation).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException or FormatException)
+            {
+                refused(url, PeerLink.Root(e));
+                return null;
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                refused(url, "no answer in time");
+                return null;
+            }
         }
     }
 
-    private async Task<(string? Server, string? Cluster)> AskVersionAsync(string url, CancellationToken cancellation)
+    private async Task<RunningCluster> AskMembersAsync(string url, CancellationToken cancellation)
+    {
+        using var answer = await _http.GetAsync(new Uri(new Uri(url), "/members"), cancellation).ConfigureAwait(false);
+        answer.EnsureSuccessStatusCode();
+        var id = answer.Headers.TryGetValues(PeerHeaders.ClusterId, out var values) ? values.FirstOrDefault() : null;
+        if (!PeerHeaders.TryParseId(id, out var clusterId))
+            throw new JsonException($"the answer has no {PeerHeaders.ClusterId}");
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
+        return new RunningCluster(clusterId, [.. json.RootElement.EnumerateArray().Select(MemberJson.Read)], null, null);
+    }
+
+    private async Task<Versions> AskVersionAsync(string url, CancellationToken cancellation)
     {
         using var answer = await _http.GetAsync(new Uri(new Uri(url), "/version"), cancellation).ConfigureAwait(false);
-        if (!answer.IsSuccessStatusCode)
-            return (null, null);
+        answer.EnsureSuccessStatusCode();
         using var json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false));
-        return (Text("etcdserver"), Text("etcdcluster"));
+        return new Versions(Text("etcdserver"), Text("etcdcluster"));
 
         string? Text(string name) => json.RootElement.TryGetProperty(name, out var value) ? value.GetString() : null;
     }
+
+    private sealed record Versions(string? Server, string? Cluster);
 }

@@ -20,19 +20,28 @@ namespace EtcdNet.Server.Auth;
 /// <param name="tokens">What tokens mean.</param>
 public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider tokens) : ILeaseGuard, IWatchGuard
 {
+    /// <summary>How often something is judged when users change under it each time.</summary>
+    private const int TurnsMax = 5;
+
     /// <summary>Requests need a user. While they do not, nothing here has to be asked.</summary>
     public bool IsOn => store.View.Enabled;
 
+    /// <summary>
+    /// A read that was made without asking here needed no rights: true only when nobody needs any now, and the keys are not those of another
+    /// state. To be asked after the read.
+    /// </summary>
+    public bool NobodyNeedsRights => !store.IsBeingReplaced && !store.View.Enabled;
+
     /// <summary>Who calls; nobody when authentication is off or no token was sent.</summary>
     /// <exception cref="EtcdException">InvalidAuthToken, or the member cannot find out.</exception>
-    public ValueTask<Caller> IdentifyAsync(CallContext call) => IdentifyAsync(store.View, call);
+    public async ValueTask<Caller> IdentifyAsync(CallContext call) => (await AdmitAsync(call).ConfigureAwait(false)).Caller;
 
     /// <summary>Demands any user.</summary>
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken.</exception>
     public async ValueTask RequireUserAsync(CallContext call)
     {
-        if (IsOn && (await IdentifyAsync(call).ConfigureAwait(false)).IsNobody)
-            throw EtcdError.UserEmpty.ToException();
+        if (IsOn)
+            (await AdmitAsync(call).ConfigureAwait(false)).RequireUser();
     }
 
     /// <summary>Demands a user with the role root.</summary>
@@ -41,41 +50,46 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
     {
         if (!IsOn)
             return;
-        Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
-        store.View.CheckAdmin(caller);
+        Admission admission = await AdmitAsync(call).ConfigureAwait(false);
+        admission.Auth.CheckAdmin(admission.Caller);
     }
 
     /// <summary>Demands the right to read a range. What is read then must not be sent before <see cref="Holds"/> was asked.</summary>
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, AuthOldRevision, PermissionDenied.</exception>
     public async ValueTask<Admission> AdmitAsync(RangeRequest request, CallContext call)
     {
-        AuthView auth = store.View;
-        Caller caller = await IdentifyAsync(auth, call).ConfigureAwait(false);
-        auth.CheckRead(caller, request.Key.Span, request.RangeEnd.Span);
-        return new Admission(auth, caller);
+        Admission admission = await AdmitAsync(call).ConfigureAwait(false);
+        admission.Auth.CheckRead(admission.Caller, request.Key.Span, request.RangeEnd.Span);
+        return admission;
     }
 
     /// <summary>As <see cref="AdmitAsync(RangeRequest, CallContext)"/>, for a transaction that only reads.</summary>
     /// <exception cref="EtcdException">UserEmpty, InvalidAuthToken, AuthOldRevision, PermissionDenied.</exception>
     public async ValueTask<Admission> AdmitAsync(TxnRequest request, CallContext call)
     {
-        AuthView auth = store.View;
-        Caller caller = await IdentifyAsync(auth, call).ConfigureAwait(false);
-        RequestPermissions.Check(auth, caller, leases, request);
-        return new Admission(auth, caller);
+        Admission admission = await AdmitAsync(call).ConfigureAwait(false);
+        RequestPermissions.Check(admission.Auth, admission.Caller, leases, request);
+        return admission;
     }
 
     /// <summary>
     /// After a read: whether what it was admitted by still holds. If not, it may have seen what it should not: it has to be admitted and made
-    /// again, which takes as many turns as users are changed meanwhile. (etcd refuses it with AuthOldRevision, whoever was changed.)
+    /// once more. (etcd refuses it with AuthOldRevision, whoever was changed.)
     /// </summary>
-    /// <exception cref="EtcdException">AuthOldRevision: the token is of another revision, whatever is tried.</exception>
-    public bool Holds(Admission admission)
+    /// <param name="admission">What it was admitted by.</param>
+    /// <param name="turn">How often it was made.</param>
+    /// <param name="call">Who waits for it.</param>
+    /// <exception cref="EtcdException">AuthOldRevision: the token is of another revision, or users change all the time.</exception>
+    /// <exception cref="OperationCanceledException">Once more would be for nobody.</exception>
+    public bool Holds(Admission admission, int turn, CallContext call)
     {
         if (IsReplaced(admission.Auth))
-            return false;
+        {
+            call.Cancellation.ThrowIfCancellationRequested();
+            return turn < TurnsMax ? false : throw EtcdError.AuthOldRevision.ToException();
+        }
         // A web token may be of a revision that this member has not reached.
-        if (admission.Auth.Enabled && admission.Caller.Revision != 0 && admission.Caller.Revision != admission.Auth.Revision)
+        if (admission.Auth.Enabled && !admission.Caller.IsNobody && admission.Caller.Revision != admission.Auth.Revision)
             throw EtcdError.AuthOldRevision.ToException();
         return true;
     }
@@ -88,8 +102,8 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
 
         async ValueTask<IMessage> StampedAsync()
         {
-            Caller caller = await IdentifyAsync(call).ConfigureAwait(false);
-            if (caller.IsNobody && IsOn)
+            (AuthView auth, Caller caller) = await AdmitAsync(call).ConfigureAwait(false);
+            if (caller.IsNobody && auth.Enabled)
             {
                 // etcd judges the size when it proposes, and the user when it applies.
                 request.Header = new RequestHeader { ID = ulong.MaxValue };
@@ -106,57 +120,77 @@ public sealed class AuthGuard(AuthStore store, LeaseStore leases, ITokenProvider
     {
         if (!IsOn)
             return;
-        Caller caller = await IdentifyAsync(context).ConfigureAwait(false);
-        if (caller.IsNobody)
-            throw EtcdError.UserEmpty.ToException();
-        request.Header = new RequestHeader { Username = caller.Name, AuthRevision = caller.Revision };
+        Admission admission = await AdmitAsync(context).ConfigureAwait(false);
+        admission.RequireUser();
+        if (!admission.Caller.IsNobody)
+            request.Header = new RequestHeader { Username = admission.Caller.Name, AuthRevision = admission.Caller.Revision };
     }
 
     /// <inheritdoc/>
     public async ValueTask CheckAsync(CallContext context, LeaseAccess access, IEnumerable<ReadOnlyMemory<byte>> keys)
     {
-        AuthView auth;
+        if (!IsOn)
+            return;
+        Admission admission;
+        int turn = 0;
         do
         {
-            auth = store.View;
-            if (!auth.Enabled)
-                return;
-            Caller caller = await IdentifyAsync(auth, context).ConfigureAwait(false);
-            if (caller.IsNobody)
-                throw EtcdError.UserEmpty.ToException();
-            if (auth.IsAdmin(caller))
-                return;
-            foreach (ReadOnlyMemory<byte> key in keys)
-            {
-                if (access == LeaseAccess.Write)
-                    auth.CheckWrite(caller, key.Span, default);
-                else
-                    auth.CheckRead(caller, key.Span, default);
-            }
+            admission = await AdmitAsync(context).ConfigureAwait(false);
+            admission.RequireUser();
+            if (!admission.Auth.IsAdmin(admission.Caller))
+                Check(admission, access, keys);
         }
-        while (IsReplaced(auth));
+        while (!Holds(admission, ++turn, context));
     }
 
     /// <inheritdoc/>
     public async ValueTask CheckAsync(CallContext context, WatchRange range)
     {
-        AuthView auth;
+        if (!IsOn)
+            return;
+        Admission admission;
+        int turn = 0;
         do
         {
-            auth = store.View;
-            Caller caller = await IdentifyAsync(auth, context).ConfigureAwait(false);
-            auth.CheckRead(caller, range.Key.Span, range.RangeEnd.Span);
+            admission = await AdmitAsync(context).ConfigureAwait(false);
+            admission.Auth.CheckRead(admission.Caller, range.Key.Span, range.RangeEnd.Span);
         }
-        while (IsReplaced(auth));
+        while (!Holds(admission, ++turn, context));
     }
 
-    private async ValueTask<Caller> IdentifyAsync(AuthView auth, CallContext call)
+    private static void Check(Admission admission, LeaseAccess access, IEnumerable<ReadOnlyMemory<byte>> keys)
     {
-        if (!auth.Enabled || call.Token is not { } token)
-            return Caller.Nobody;
-        return await tokens.IdentifyAsync(token, auth.Revision, call.Cancellation).ConfigureAwait(false)
-            ?? throw EtcdError.InvalidAuthToken.ToException();
+        foreach (ReadOnlyMemory<byte> key in keys)
+        {
+            if (access == LeaseAccess.Write)
+                admission.Auth.CheckWrite(admission.Caller, key.Span, default);
+            else
+                admission.Auth.CheckRead(admission.Caller, key.Span, default);
+        }
     }
 
-    private bool IsReplaced(AuthView auth) => store.View is { Enabled: true } now && (!auth.Enabled || now.Revision != auth.Revision);
+    /// <summary>Who calls, and the users as they are then: a token may have to be waited for, and its user be younger than what was known before.</summary>
+    /// <exception cref="EtcdException">InvalidAuthToken; AuthOldRevision when users change all the time.</exception>
+    private async ValueTask<Admission> AdmitAsync(CallContext call)
+    {
+        for (int turn = 1; turn <= TurnsMax; turn++)
+        {
+            AuthView auth = store.View;
+            if (!auth.Enabled || call.Token is not { } token)
+                return new Admission(auth, Caller.Nobody);
+            Caller? caller = await tokens.IdentifyAsync(token, auth.Revision, call.Cancellation).ConfigureAwait(false);
+            if (ReferenceEquals(store.View, auth))
+                return new Admission(auth, caller ?? throw EtcdError.InvalidAuthToken.ToException());
+        }
+        throw EtcdError.AuthOldRevision.ToException();
+    }
+
+    // What is asked first matters: see IsBeingReplaced.
+    private bool IsReplaced(AuthView auth)
+    {
+        if (store.IsBeingReplaced)
+            return true;
+        AuthView now = store.View;
+        return !ReferenceEquals(now, auth) && (now.Enabled || auth.Enabled);
+    }
 }

@@ -161,12 +161,13 @@ public sealed class KvService
                 call.ReadConfirmed();
             }
             Admission admission;
+            int turn = 0;
             do
             {
                 admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
                 response = _txns.Read(request);
             }
-            while (!_guard.Holds(admission));
+            while (!_guard.Holds(admission, ++turn, call));
         }
         else
         {
@@ -204,7 +205,7 @@ public sealed class KvService
         if (_guard.IsOn)
             return null;
         RangeResponse response = ReadRange(request);
-        return _guard.IsOn ? null : response;
+        return _guard.NobodyNeedsRights ? response : null;
     }
 
     private static async ValueTask ConfirmAsync(ValueTask wait, RangeRequest request, CallContext call)
@@ -216,25 +217,25 @@ public sealed class KvService
 
     private async ValueTask<RangeResponse> ReadAdmittedAsync(RangeRequest request, CallContext call)
     {
-        while (true)
+        for (int turn = 1; ; turn++)
         {
             Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
             RangeResponse response = ReadRange(request);
-            if (_guard.Holds(admission))
+            if (_guard.Holds(admission, turn, call))
                 return response;
         }
     }
 
     private async ValueTask<PinnedRange> OpenAdmittedAsync(RangeRequest request, CallContext call)
     {
-        while (true)
+        for (int turn = 1; ; turn++)
         {
             Admission admission = await _guard.AdmitAsync(request, call).ConfigureAwait(false);
             PinnedRange range = _store.OpenRange(request);
             bool holds = false;
             try
             {
-                holds = _guard.Holds(admission);
+                holds = _guard.Holds(admission, turn, call);
             }
             finally
             {

@@ -16,12 +16,22 @@ public sealed class AuthStore
     public const string RootName = "root";
 
     private AuthView _view = AuthView.Initial;
+    private bool _isBeingReplaced;
 
     /// <summary>Told of what concerns tokens; null for none.</summary>
     public IAuthObserver? Observer { get; set; }
 
     /// <summary>The present state. Any thread.</summary>
     public AuthView View => Volatile.Read(ref _view);
+
+    /// <summary>
+    /// The keys are about to become those of another state than <see cref="View"/> is of. Who asks this and then the view, after a read, and finds
+    /// the view that it was admitted by, has read nothing of the other state. Any thread.
+    /// </summary>
+    public bool IsBeingReplaced => Volatile.Read(ref _isBeingReplaced);
+
+    /// <summary>Called before a change can be seen, so that what was applied before it can be seen first.</summary>
+    internal Action? Changing { get; set; }
 
     /// <exception cref="EtcdException">RootUserNotExist, RootRoleNotExist.</exception>
     internal void Enable()
@@ -174,14 +184,22 @@ public sealed class AuthStore
     /// <exception cref="EtcdException">RoleNotFound.</exception>
     internal Role RequireRole(string name) => _view.RoleOf(name) ?? throw EtcdError.RoleNotFound.ToException();
 
+    /// <summary>Keys are replaced now, and <see cref="Adopt"/> follows. While nobody needs rights, before and after, readers need not know.</summary>
+    internal void BeginAdopting(AuthView view) => Volatile.Write(ref _isBeingReplaced, _view.Enabled || view.Enabled);
+
     /// <summary>Takes over a state that was restored or received.</summary>
     internal void Adopt(AuthView view)
     {
         Observer?.OnAllInvalidated();
         Publish(view);
+        Volatile.Write(ref _isBeingReplaced, false);
     }
 
-    private void Publish(AuthView view) => Volatile.Write(ref _view, view);
+    private void Publish(AuthView view)
+    {
+        Changing?.Invoke();
+        Volatile.Write(ref _view, view);
+    }
 
     /// <summary>
     /// The proposer hashes the password. A plain one comes from members before 3.5 only, each of which would make a hash of its

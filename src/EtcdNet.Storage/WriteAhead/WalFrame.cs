@@ -18,6 +18,10 @@ namespace EtcdNet.Storage.WriteAhead;
 internal static class WalFrame
 {
     internal const int HeaderBytes = 20;
+
+    /// <summary>The smallest frame: a header and padding.</summary>
+    internal const int BytesMin = 24;
+
     private const int CrcOffset = 16;
 
     internal static int SizeOf(int payloadBytes) => (HeaderBytes + payloadBytes + 7) & ~7;
@@ -59,6 +63,10 @@ internal static class WalFrame
     /// <summary>Judges a whole frame by its own CRC.</summary>
     internal static bool IsValid(ReadOnlySpan<byte> frame, uint seed) =>
         BinaryPrimitives.ReadUInt32LittleEndian(frame[CrcOffset..]) == Checksum(frame, seed);
+
+    /// <summary>The same, by its beginning alone (<see cref="BytesMin"/>) and the sums of what it is a part of.</summary>
+    internal static bool IsValid(ReadOnlySpan<byte> beginning, int frameBytes, PartSums sums, long at, uint seed) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(beginning[CrcOffset..]) == ~sums.Update(~Checksum(beginning[..BytesMin], seed), at + BytesMin, at + frameBytes);
 
     internal static WalRecordType Type(ReadOnlySpan<byte> frame) => (WalRecordType)BinaryPrimitives.ReadInt32LittleEndian(frame[4..]);
 

@@ -30,18 +30,21 @@ internal sealed class WalSegmentWindow : IDisposable
 
     /// <summary>
     /// Looks at everything behind an unreadable place: the largest "was on the disk before" that a valid frame there
-    /// claims (0 when there is none), and where the last byte that is not zero ends.
+    /// claims (0 when none claims more than that place), and where the last byte that is not zero ends.
     /// </summary>
     internal long FindSyncedBehind(long offset, uint seed, out long garbageEnd)
     {
         garbageEnd = FindGarbageEnd(offset);
+        PartSums sums = SumUp(offset, garbageEnd);
         long synced = 0;
-        for (long at = offset + 8; at < garbageEnd; at += 8)
+        for (long at = offset + PartSums.Step; at < garbageEnd; at += PartSums.Step)
         {
-            ReadOnlySpan<byte> frame = ReadFrame(at);
-            // What claims that bytes behind itself were synced is no frame; this spares most checksums.
-            if (!frame.IsEmpty && WalFrame.SyncedBefore(frame) <= at && WalFrame.IsValid(frame, seed))
-                synced = Math.Max(synced, WalFrame.SyncedBefore(frame));
+            ReadOnlySpan<byte> beginning = Load(at, WalFrame.BytesMin);
+            // Only a frame that claims more than is known matters, and one that claims bytes behind itself is none; this spares most checksums.
+            if (beginning.IsEmpty || WalFrame.SyncedBefore(beginning) <= Math.Max(offset, synced) || WalFrame.SyncedBefore(beginning) > at)
+                continue;
+            if (WalFrame.TryReadSize(beginning, _capacity - at, out int bytes) && WalFrame.IsValid(beginning, bytes, sums, at - offset, seed))
+                synced = WalFrame.SyncedBefore(beginning);
         }
 
         return synced;
@@ -50,12 +53,8 @@ internal sealed class WalSegmentWindow : IDisposable
     private long FindGarbageEnd(long offset)
     {
         long end = offset;
-        while (offset < _capacity)
+        for (ReadOnlySpan<byte> bytes = LoadSome(offset, _capacity); !bytes.IsEmpty; bytes = LoadSome(offset, _capacity))
         {
-            int wanted = (int)Math.Min(WindowBytes, _capacity - offset);
-            ReadOnlySpan<byte> bytes = Load(offset, wanted);
-            if (bytes.IsEmpty)
-                break;
             int last = bytes.LastIndexOfAnyExcept((byte)0);
             if (last >= 0)
                 end = offset + last + 1;
@@ -64,6 +63,20 @@ internal sealed class WalSegmentWindow : IDisposable
 
         return end;
     }
+
+    private PartSums SumUp(long offset, long end)
+    {
+        var sums = new PartSums();
+        for (ReadOnlySpan<byte> bytes = LoadSome(offset, end); !bytes.IsEmpty; bytes = LoadSome(offset, end))
+        {
+            sums.Append(bytes);
+            offset += bytes.Length;
+        }
+
+        return sums;
+    }
+
+    private ReadOnlySpan<byte> LoadSome(long offset, long end) => Load(offset, (int)Math.Clamp(end - offset, 0, WindowBytes));
 
     // Exactly the wanted bytes, or nothing when the file ends before.
     private ReadOnlySpan<byte> Load(long offset, int bytes)

@@ -17,6 +17,9 @@ public sealed record WalOptions
     /// <summary>Default of <see cref="SegmentBytes"/>: 64 MiB.</summary>
     public const int SegmentBytesDefault = 64 << 20;
 
+    /// <summary>What an entry may have in a log of the default size, with some room to spare: an entry lies in one segment.</summary>
+    public const int EntryBytesMaxDefault = SegmentBytesDefault - 1024;
+
     /// <summary>Size of one segment file. At least <see cref="SegmentBytesMin"/>.</summary>
     public int SegmentBytes { get; init; } = SegmentBytesDefault;
 

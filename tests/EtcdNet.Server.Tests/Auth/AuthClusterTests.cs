@@ -76,6 +76,13 @@ public sealed class AuthClusterTests
         await services.Lease.LeaseLeasesAsync(new LeaseLeasesRequest(), Interrupted());
         Assert.Equal(revision + 5, world[1].Machine.Auth.View.Revision);
 
+        // But not for ever: a script that changes users all the time must not hold a reader's thread all the time.
+        revision = world[1].Machine.Auth.View.Revision;
+        CallContext restless = new InterruptedCall(
+            () => services.Auth.UserChangePasswordAsync(new AuthUserChangePasswordRequest { Name = "bob", Password = "new" }, As(token)).AsTask().Wait(Deadline.Limit), always: true) { Token = token };
+        await DeniedAsync(EtcdError.AuthOldRevision, async () => await ReadAsync(world[1], restless, 0));
+        Assert.InRange(world[1].Machine.Auth.View.Revision, revision + 2, revision + 20);
+
         // Who loses the right in between is refused.
         CallContext bob = new InterruptedCall(() => services.Auth.UserRevokeRoleAsync(new AuthUserRevokeRoleRequest { Name = "bob", Role = "b" }, As(token)).AsTask().Wait(Deadline.Limit))
         {
@@ -295,16 +302,17 @@ public sealed class AuthClusterTests
         public ValueTask WriteAsync(LeaseKeepAliveResponse message, CancellationToken cancellation) => throw new Xunit.Sdk.XunitException($"renewed to {message.TTL} s");
     }
 
-    /// <summary>Something happens when the server has chosen by which users it judges this call and asks who calls; once.</summary>
-    private sealed class InterruptedCall(Action happening) : CallContext
+    /// <summary>Something happens when the server has chosen by which users it judges this call and asks who calls; once, or each time.</summary>
+    private sealed class InterruptedCall(Action happening, bool always = false) : CallContext
     {
-        private Action? _happening = happening;
+        private int _asked;
 
         public override string? Token
         {
             get
             {
-                Interlocked.Exchange(ref _happening, null)?.Invoke();
+                if (always || Interlocked.Increment(ref _asked) == 1)
+                    happening();
                 return base.Token;
             }
             init => base.Token = value;

@@ -1,4 +1,5 @@
 using EtcdNet.Protocol.Etcdserverpb;
+using EtcdNet.StateMachine.Auth;
 using EtcdNet.StateMachine.Errors;
 using static EtcdNet.StateMachine.Tests.Auth.AuthMachine;
 
@@ -32,6 +33,31 @@ public sealed class PermissionTests
         Assert.Equal(EtcdError.AuthOldRevision.Message, _machine.As("bob", Put("b1"), _machine.Auth.View.Revision - 1));
         Assert.Equal(s_denied, _machine.As("nobody", Put("b1")));
         Assert.Null(_machine.As("root", Put("anything")));
+    }
+
+    [Fact]
+    public void New_rights_are_not_seen_before_the_changes_of_keys_that_came_before_them()
+    {
+        foreach (InternalRaftRequest change in (InternalRaftRequest[])[
+            new InternalRaftRequest { AuthUserGrantRole = new AuthUserGrantRoleRequest { User = "bob", Role = "root" } },
+            new InternalRaftRequest { AuthDisable = new AuthDisableRequest() }])
+        {
+            Assert.Null(_machine.As("root", Put("gone")));
+            _machine.Machine.State.BeginBatch();
+            Assert.Null(_machine.As("root", Delete("gone")));
+            AuthView before = _machine.Auth.View;
+            Assert.Equal(1, Count("gone"));
+            Assert.Null(_machine.As("root", change));
+            Assert.NotSame(before, _machine.Auth.View);
+            Assert.Equal(0, Count("gone"));
+            Assert.Null(_machine.As("root", Put("after")));
+            Assert.Equal(0, Count("after"));
+            _machine.Machine.State.EndBatch();
+            Assert.Equal(1, Count("after"));
+            Assert.Null(_machine.As("root", Delete("after")));
+        }
+
+        long Count(string key) => _machine.Machine.Store.Range(new RangeRequest { Key = Machine.Bytes(key) }).Count;
     }
 
     [Theory]
