@@ -58,12 +58,12 @@ public sealed class WatchOptions
     public int CatchUpBytesMax { get; init; } = 64 * 1024;
 
     /// <summary>
-    /// Bytes of the past that are kept while several catch up, for those who follow close behind; their encoded form comes on top. Default 4 MiB.
+    /// Bytes of the past that are kept while several catch up, for those who follow close behind; their encoded form comes on top. Default 8 MiB.
     /// </summary>
-    public long PastBytesMax { get; init; } = 4 * 1024 * 1024;
+    public long PastBytesMax { get; init; } = 8 * 1024 * 1024;
 
-    /// <summary>Pieces of the past, each of one read of the history, that are kept likewise. Default 256.</summary>
-    public int PastPiecesMax { get; init; } = 256;
+    /// <summary>Pieces of the past, each of one read of the history, that are kept likewise. Default 64: 4 MiB of small events.</summary>
+    public int PastPiecesMax { get; init; } = 64;
 
     /// <summary>Streams that may catch up at the same moment; the others wait for their turn. Default: number of processors, at least 2.</summary>
     public int CatchUpTurnsMax { get; init; } = Math.Max(2, Environment.ProcessorCount);

@@ -3,8 +3,11 @@ namespace EtcdNet.Storage.Faster;
 /// <summary>Settings of the revision store. The page and segment size are fixed when a store is made; its manifests remember them.</summary>
 public sealed record FasterOptions
 {
-    /// <summary>log2 of the page size. 21: 2 MiB, of which FASTER fills two from the start. Not less, since a part of a record (1 MiB) must fit.</summary>
-    public int PageBits { get; init; } = 21;
+    /// <summary>
+    /// log2 of the page size. 22: 4 MiB. At least 21, since a part of a record (1 MiB) must fit; then values of 1.5 MB leave a quarter of each
+    /// page empty.
+    /// </summary>
+    public int PageBits { get; init; } = 22;
 
     /// <summary>
     /// log2 of the memory for the newest records. 25: 32 MiB, since the system's page cache serves the others nearly as fast.

@@ -14,18 +14,25 @@ internal sealed class StoreFileRecords(StoreDevice device, int pageBits, long be
     /// <inheritdoc/>
     public void Scan(RecordVisitor visitor)
     {
-        using var page = new PageMemory(pageBits);
-        var assembled = new ArrayBufferWriter<byte>();
-        long end;
-        for (long from = begin; from < tail; from = end)
+        byte[] page = ArrayPool<byte>.Shared.Rent(1 << pageBits);
+        try
         {
-            end = Math.Min(tail, ((from >> pageBits) + 1) << pageBits);
-            Span<byte> bytes = page.Bytes[..(int)(end - from)];
-            if (device.ReadAt(from, bytes) < bytes.Length)
-                throw device.Damaged(from, "the file is missing or ends too early");
-            var records = new RawRecords(device, bytes, from);
-            while (records.MoveNext())
-                Visit(records, assembled, visitor);
+            var assembled = new ArrayBufferWriter<byte>();
+            long end;
+            for (long from = begin; from < tail; from = end)
+            {
+                end = Math.Min(tail, ((from >> pageBits) + 1) << pageBits);
+                Span<byte> bytes = page.AsSpan(0, (int)(end - from));
+                if (device.ReadAt(from, bytes) < bytes.Length)
+                    throw device.Damaged(from, "the file is missing or ends too early");
+                var records = new RawRecords(device, bytes, from);
+                while (records.MoveNext())
+                    Visit(records, assembled, visitor);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(page);
         }
     }
 

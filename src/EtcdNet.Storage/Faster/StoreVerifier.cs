@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace EtcdNet.Storage.Faster;
 
 /// <summary>
@@ -33,18 +35,25 @@ internal sealed class StoreVerifier
     /// <exception cref="StoreDamagedException">A record is not right or a file ends too early.</exception>
     internal uint[] Extend(long begin, long tail, bool learn = false)
     {
-        using var page = new PageMemory(_pageBits);
-        while (_until < tail)
+        byte[] page = ArrayPool<byte>.Shared.Rent(1 << _pageBits);
+        try
         {
-            long end = Math.Min(tail, ((_until >> _pageBits) + 1) << _pageBits);
-            Span<byte> bytes = ReadPart(page.Bytes, _until, end, learn);
-            var records = new RawRecords(_device, bytes, _until);
-            while (records.MoveNext())
+            while (_until < tail)
             {
-            }
+                long end = Math.Min(tail, ((_until >> _pageBits) + 1) << _pageBits);
+                Span<byte> bytes = ReadPart(page, _until, end, learn);
+                var records = new RawRecords(_device, bytes, _until);
+                while (records.MoveNext())
+                {
+                }
 
-            Sum((int)((_until >> _pageBits) - _firstPage), bytes);
-            _until = end;
+                Sum((int)((_until >> _pageBits) - _firstPage), bytes);
+                _until = end;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(page);
         }
 
         int over = (int)Math.Min((begin >> _pageBits) - _firstPage, _sums.Count);
@@ -54,10 +63,10 @@ internal sealed class StoreVerifier
     }
 
     // Whole sectors are read, since that is what the device compares later.
-    private Span<byte> ReadPart(Span<byte> page, long from, long end, bool learn)
+    private Span<byte> ReadPart(byte[] page, long from, long end, bool learn)
     {
         long first = from & -StoreDevice.Sector;
-        Span<byte> sectors = page[..(int)(((end + StoreDevice.Sector - 1) & -StoreDevice.Sector) - first)];
+        Span<byte> sectors = page.AsSpan(0, (int)(((end + StoreDevice.Sector - 1) & -StoreDevice.Sector) - first));
         int read = _device.ReadAt(first, sectors);
         if (first + read < end)
             throw _device.Damaged(first + read, "the file ends here or is missing");
