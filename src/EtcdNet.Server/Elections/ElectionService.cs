@@ -34,17 +34,27 @@ public sealed class ElectionService
     {
         try
         {
-            Place place = await _line.JoinAsync(request.Name, request.Lease, request.Value, call).ConfigureAwait(false);
-            await StandAsync(request, place, call).ConfigureAwait(false);
+            // A place that nobody waits at would block everybody behind it for as long as the lease is kept alive.
+            return await _line
+                .StandAsync(request.Name, request.Lease, request.Value, call, LeadAsync, place => place.Existing is not null && !call.Cancellation.IsCancellationRequested)
+                .ConfigureAwait(false);
+        }
+        catch (EtcdException error)
+        {
+            throw WaitingLine.ForCaller(error);
+        }
+
+        async ValueTask<CampaignResponse> LeadAsync(Place place)
+        {
+            if (place.Existing is { } existing && existing.Value != request.Value)
+                await ChangeValueAsync(request, place, call).ConfigureAwait(false);
+            if (await _line.WaitForTurnAsync(request.Name, place, call).ConfigureAwait(false) is null)
+                throw NotLeader;
             return new CampaignResponse
             {
                 Header = _headers.Header(place.ReadRevision),
                 Leader = new LeaderKey { Name = request.Name, Key = place.Key, Rev = place.Revision, Lease = place.Lease },
             };
-        }
-        catch (EtcdException error)
-        {
-            throw WaitingLine.ForCaller(error);
         }
     }
 
@@ -120,23 +130,6 @@ public sealed class ElectionService
     }
 
     private static EtcdException NotLeader => new(GrpcStatus.Unknown, "election: not leader");
-
-    private async ValueTask StandAsync(CampaignRequest request, Place place, CallContext call)
-    {
-        try
-        {
-            if (place.Existing is { } existing && existing.Value != request.Value)
-                await ChangeValueAsync(request, place, call).ConfigureAwait(false);
-            if (await _line.WaitForTurnAsync(request.Name, place, call).ConfigureAwait(false) is null)
-                throw NotLeader;
-        }
-        catch (Exception) when (place.Existing is null || call.Cancellation.IsCancellationRequested)
-        {
-            // A place that nobody waits at would block everybody behind it for as long as the lease is kept alive.
-            await _line.LeaveAsync(place, call).ConfigureAwait(false);
-            throw;
-        }
-    }
 
     private async ValueTask ChangeValueAsync(CampaignRequest request, Place place, CallContext call)
     {

@@ -27,22 +27,29 @@ public sealed class LockService
     /// <summary>Waits for the lock; the answer's key is what <see cref="UnlockAsync"/> takes. Who asks again with the same lease holds it already.</summary>
     /// <exception cref="EtcdException">
     /// Unknown: the lease does not exist (LeaseNotFound's text), or it ended while waiting (<c>mutex: session is expired</c>).
-    /// However the wait fails, the caller's place is given up.
+    /// However the wait fails, the caller's place is given up, unless another call with its lease stands there.
     /// </exception>
     /// <exception cref="OperationCanceledException">The caller left or its deadline passed.</exception>
     public async ValueTask<LockResponse> LockAsync(LockRequest request, CallContext call)
     {
         try
         {
-            Place place = await _line.JoinAsync(request.Name, request.Lease, ByteString.Empty, call).ConfigureAwait(false);
-            long revision = place.ReadRevision;
-            if (place.Owner is { } owner && owner.CreateRevision != place.Revision)
-                revision = await WaitAsync(request.Name, place, call).ConfigureAwait(false);
-            return new LockResponse { Header = _headers.Header(revision), Key = place.Key };
+            return await _line.StandAsync(request.Name, request.Lease, ByteString.Empty, call, HoldAsync, keeps: static _ => false).ConfigureAwait(false);
         }
         catch (EtcdException error)
         {
             throw WaitingLine.ForCaller(error);
+        }
+
+        async ValueTask<LockResponse> HoldAsync(Place place)
+        {
+            long revision = place.ReadRevision;
+            if (place.Owner is { } owner && owner.CreateRevision != place.Revision)
+            {
+                revision = await _line.WaitForTurnAsync(request.Name, place, call).ConfigureAwait(false)
+                    ?? throw new EtcdException(GrpcStatus.Unknown, "mutex: session is expired");
+            }
+            return new LockResponse { Header = _headers.Header(revision), Key = place.Key };
         }
     }
 
@@ -58,20 +65,6 @@ public sealed class LockService
         catch (EtcdException error)
         {
             throw WaitingLine.ForCaller(error);
-        }
-    }
-
-    private async ValueTask<long> WaitAsync(ByteString name, Place place, CallContext call)
-    {
-        try
-        {
-            return await _line.WaitForTurnAsync(name, place, call).ConfigureAwait(false)
-                ?? throw new EtcdException(GrpcStatus.Unknown, "mutex: session is expired");
-        }
-        catch
-        {
-            await _line.LeaveAsync(place, call).ConfigureAwait(false);
-            throw;
         }
     }
 }

@@ -14,9 +14,9 @@ namespace EtcdNet.Server.Locking;
 /// before its own, so the end of one wakes one. The calls carry the caller's identity, so its rights are judged as always.
 /// </summary>
 /// <remarks>
-/// Safer than etcd in three places: whoever loses its key while it waits hears so at once and never becomes the first;
+/// Safer than etcd in four places: whoever loses its key while it waits hears so at once and never becomes the first;
 /// the key must be the same one at the end (create revision), not only have the same name; a compaction that overtakes the
-/// watch makes the waiter look again instead of failing.
+/// watch makes the waiter look again instead of failing; a call that is given up leaves the place to others that stand there with its lease.
 /// </remarks>
 internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService leases)
 {
@@ -24,6 +24,8 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
     private const long SessionSeconds = 60;
 
     private const int LeaveAttempts = 3;
+
+    private readonly Standings _standings = new();
 
     /// <summary>The lease of a session: the client's, or a new one.</summary>
     public async ValueTask<long> LeaseAsync(long lease, CallContext call)
@@ -34,22 +36,34 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
         return granted.ID;
     }
 
-    /// <summary>Takes a place, or finds the one that the lease has already.</summary>
-    /// <exception cref="EtcdException">LeaseNotFound, and what transactions throw.</exception>
-    public async ValueTask<Place> JoinAsync(ByteString name, long lease, ByteString value, CallContext call)
+    /// <summary>Takes a place, or finds the one that the lease has already, and stands there while something is done.</summary>
+    /// <param name="name">The line.</param>
+    /// <param name="lease">Lease of the caller, or 0.</param>
+    /// <param name="value">Value of the key.</param>
+    /// <param name="call">The caller.</param>
+    /// <param name="wait">Succeeds when the caller is in front.</param>
+    /// <param name="keeps">When that failed: whether the place is kept all the same. It is given up else, unless another call here stands at it or was told that it holds it.</param>
+    /// <exception cref="EtcdException">LeaseNotFound, what transactions throw, and what <paramref name="wait"/> does.</exception>
+    public async ValueTask<T> StandAsync<T>(
+        ByteString name, long lease, ByteString value, CallContext call, Func<Place, ValueTask<T>> wait, Func<Place, bool> keeps)
     {
         lease = await LeaseAsync(lease, call).ConfigureAwait(false);
         ByteString key = ByteString.CopyFrom([.. name.Span, (byte)'/', .. System.Text.Encoding.ASCII.GetBytes(Hex(lease))]);
-        var txn = new TxnRequest();
-        txn.Compare.Add(IsCreatedAt(key, 0));
-        txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = key, Value = value, Lease = lease } });
-        txn.Success.Add(new RequestOp { RequestRange = First(name) });
-        txn.Failure.Add(new RequestOp { RequestRange = new RangeRequest { Key = key } });
-        txn.Failure.Add(new RequestOp { RequestRange = First(name) });
-        TxnResponse answer = await kv.TxnAsync(txn, call).ConfigureAwait(false);
-        KeyValue? existing = answer.Succeeded ? null : answer.Responses[0].ResponseRange.Kvs[0];
-        KeyValue? owner = answer.Responses[1].ResponseRange.Kvs is [var front, ..] ? front : null;
-        return new Place(key, lease, existing?.CreateRevision ?? answer.Header.Revision, answer.Header.Revision, existing, owner);
+        Place? place = null;
+        bool holds = false;
+        _standings.Enter(key);
+        try
+        {
+            place = await JoinAsync(name, key, lease, value, call).ConfigureAwait(false);
+            T answer = await wait(place).ConfigureAwait(false);
+            holds = true;
+            return answer;
+        }
+        finally
+        {
+            if (_standings.Leave(key, place?.Revision ?? 0, holds) && !holds && place is not null && !keeps(place))
+                await LeaveAsync(place, call).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Waits until every key that was created before a place is gone.</summary>
@@ -95,10 +109,17 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
     }
 
     /// <summary>
+    /// What a caller is told of an error of the services underneath: the same text as Unknown, since etcd's own client stands
+    /// between its recipe and its store. What passes (no leader, timed out, stopped) keeps its code, so that clients try again.
+    /// </summary>
+    public static EtcdException ForCaller(EtcdException error) =>
+        error.Code is GrpcStatus.Unavailable or GrpcStatus.Unknown ? error : new EtcdException(GrpcStatus.Unknown, error.Message);
+
+    /// <summary>
     /// Deletes the key of a place. It succeeds or not: in the end the lease takes the key. Only in the caller's name: when its token has ended,
     /// another call with the same lease may have been told meanwhile that it holds the place.
     /// </summary>
-    public async ValueTask LeaveAsync(Place place, CallContext call)
+    private async ValueTask LeaveAsync(Place place, CallContext call)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -120,12 +141,19 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
         }
     }
 
-    /// <summary>
-    /// What a caller is told of an error of the services underneath: the same text as Unknown, since etcd's own client stands
-    /// between its recipe and its store. What passes (no leader, timed out, stopped) keeps its code, so that clients try again.
-    /// </summary>
-    public static EtcdException ForCaller(EtcdException error) =>
-        error.Code is GrpcStatus.Unavailable or GrpcStatus.Unknown ? error : new EtcdException(GrpcStatus.Unknown, error.Message);
+    private async ValueTask<Place> JoinAsync(ByteString name, ByteString key, long lease, ByteString value, CallContext call)
+    {
+        var txn = new TxnRequest();
+        txn.Compare.Add(IsCreatedAt(key, 0));
+        txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = key, Value = value, Lease = lease } });
+        txn.Success.Add(new RequestOp { RequestRange = First(name) });
+        txn.Failure.Add(new RequestOp { RequestRange = new RangeRequest { Key = key } });
+        txn.Failure.Add(new RequestOp { RequestRange = First(name) });
+        TxnResponse answer = await kv.TxnAsync(txn, call).ConfigureAwait(false);
+        KeyValue? existing = answer.Succeeded ? null : answer.Responses[0].ResponseRange.Kvs[0];
+        KeyValue? owner = answer.Responses[1].ResponseRange.Kvs is [var front, ..] ? front : null;
+        return new Place(key, lease, existing?.CreateRevision ?? answer.Header.Revision, answer.Header.Revision, existing, owner);
+    }
 
     private async ValueTask<long?> StandsAsync(Place place, CallContext call)
     {

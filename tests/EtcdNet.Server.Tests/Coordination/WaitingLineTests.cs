@@ -2,6 +2,7 @@ using EtcdNet.Protocol;
 using EtcdNet.Protocol.Etcdserverpb;
 using EtcdNet.Protocol.V3electionpb;
 using EtcdNet.Protocol.V3lockpb;
+using EtcdNet.Server.Locking;
 using EtcdNet.Server.Services;
 using EtcdNet.Server.Tests.Cluster;
 using EtcdNet.StateMachine.Errors;
@@ -61,6 +62,54 @@ public sealed class WaitingLineTests : IAsyncLifetime, IAsyncDisposable
     }
 
     [Fact]
+    public async Task Who_is_given_up_leaves_the_place_to_another_call_of_its_session()
+    {
+        await GrantAsync(1, 2, 3);
+        LockResponse held = await LockAsync("l", 1);
+        using var leaving = new CancellationTokenSource();
+        using var last = new CancellationTokenSource();
+        Task<LockResponse> given = LockAsync("l", 2, leaving.Token), again = LockAsync("l", 2, last.Token);
+        await KeysAsync("l", 2);
+        Task<LockResponse> behind = LockAsync("l", 3);
+        await KeysAsync("l", 3);
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given.WaitAsync(Deadline.Limit));
+        await KeysAsync("l", 3);
+        await Services.Lock.UnlockAsync(new UnlockRequest { Key = held.Key }, new CallContext());
+        Assert.Equal("l/2", (await again.WaitAsync(Deadline.Limit)).Key.ToStringUtf8());
+        Assert.False(behind.IsCompleted);
+
+        // The last one takes the place with it.
+        await Services.Lock.UnlockAsync(new UnlockRequest { Key = ByteString.CopyFromUtf8("l/2") }, new CallContext());
+        await behind.WaitAsync(Deadline.Limit);
+        Task<LockResponse> alone = LockAsync("l", 2, last.Token);
+        await KeysAsync("l", 2);
+        await last.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => alone.WaitAsync(Deadline.Limit));
+        await KeysAsync("l", 1);
+    }
+
+    [Fact]
+    public void A_place_is_nobodys_when_the_last_call_leaves_it_and_none_was_told_that_it_holds_it()
+    {
+        var standings = new Standings();
+        ByteString key = ByteString.CopyFromUtf8("l/1");
+        for (int calls = 0; calls < 3; calls++)
+            standings.Enter(key);
+        Assert.False(standings.Leave(key, 7, holds: false));
+        Assert.False(standings.Leave(key, 7, holds: true));
+        Assert.False(standings.Leave(key, 7, holds: false));
+        Assert.Equal(0, standings.Count);
+        standings.Enter(key);
+        standings.Enter(key);
+        Assert.False(standings.Leave(key, 7, holds: true));
+        Assert.True(standings.Leave(key, 9, holds: false)); // another place by then
+        standings.Enter(key);
+        Assert.True(standings.Leave(key, 7, holds: false));
+        Assert.Equal(0, standings.Count);
+    }
+
+    [Fact]
     public async Task A_compaction_disturbs_neither_waiters_nor_observers()
     {
         await GrantAsync(1, 2);
@@ -110,8 +159,8 @@ public sealed class WaitingLineTests : IAsyncLifetime, IAsyncDisposable
 
     private async Task RevokeAsync(long id) => await Services.Lease.LeaseRevokeAsync(new LeaseRevokeRequest { ID = id }, new CallContext());
 
-    private Task<LockResponse> LockAsync(string name, long lease) =>
-        Services.Lock.LockAsync(new LockRequest { Name = ByteString.CopyFromUtf8(name), Lease = lease }, new CallContext()).AsTask();
+    private Task<LockResponse> LockAsync(string name, long lease, CancellationToken cancellation = default) => Services.Lock.LockAsync(
+        new LockRequest { Name = ByteString.CopyFromUtf8(name), Lease = lease }, new CallContext { Cancellation = cancellation }).AsTask();
 
     private Task<CampaignResponse> CampaignAsync(string name, long lease, string value) => Services.Election.CampaignAsync(
         new CampaignRequest { Name = ByteString.CopyFromUtf8(name), Lease = lease, Value = ByteString.CopyFromUtf8(value) }, new CallContext()).AsTask();
