@@ -22,18 +22,40 @@ internal sealed class Standings
         }
     }
 
-    /// <summary>A call begins to stand at a key; before it asks for its place, so that nobody takes that away in between.</summary>
+    /// <summary>A call is about to ask for its place; said before it asks, so that nobody takes the place away in between.</summary>
     public void Enter(ByteString key)
     {
         lock (_gate)
         {
             if (!_byKey.TryGetValue(key, out Standing? standing))
                 _byKey.Add(key, standing = new Standing());
-            standing.Calls++;
+            standing.Asking++;
         }
     }
 
-    /// <summary>A call ends. True when the place of a revision is nobody's then: no other call stands at the key, and none was told that it holds the place.</summary>
+    /// <summary>It has been told its place.</summary>
+    public void Settle(ByteString key, long revision)
+    {
+        lock (_gate)
+        {
+            Standing standing = _byKey[key];
+            standing.Asking--;
+            standing.Calls[revision] = standing.Calls.GetValueOrDefault(revision) + 1;
+        }
+    }
+
+    /// <summary>It ends before it was told.</summary>
+    public void LeaveUnsettled(ByteString key)
+    {
+        lock (_gate)
+        {
+            Standing standing = _byKey[key];
+            standing.Asking--;
+            RemoveIfEmptyUnderLock(key, standing);
+        }
+    }
+
+    /// <summary>It ends. True when its place is nobody's then: no other call stands there or may be about to, and none was told that it holds the place.</summary>
     /// <param name="key">Where it stood.</param>
     /// <param name="revision">Create revision of its place.</param>
     /// <param name="holds">It is told that it holds the place.</param>
@@ -44,16 +66,28 @@ internal sealed class Standings
             Standing standing = _byKey[key];
             if (holds)
                 standing.HeldRevision = revision;
-            if (--standing.Calls > 0)
-                return false;
-            _byKey.Remove(key);
-            return standing.HeldRevision != revision;
+            bool isLast = --standing.Calls[revision] == 0;
+            if (isLast)
+                standing.Calls.Remove(revision);
+            bool isNobodys = isLast && standing.Asking == 0 && standing.HeldRevision != revision;
+            RemoveIfEmptyUnderLock(key, standing);
+            return isNobodys;
         }
+    }
+
+    private void RemoveIfEmptyUnderLock(ByteString key, Standing standing)
+    {
+        if (standing.Asking == 0 && standing.Calls.Count == 0)
+            _byKey.Remove(key);
     }
 
     private sealed class Standing
     {
-        public int Calls { get; set; }
+        /// <summary>Calls that do not know their place yet.</summary>
+        public int Asking { get; set; }
+
+        /// <summary>Calls by the create revision of their place; a place that was lost and taken anew is another one.</summary>
+        public Dictionary<long, int> Calls { get; } = [];
 
         /// <summary>The place that a call here was told to hold, while others stood at it; 0 for none.</summary>
         public long HeldRevision { get; set; }

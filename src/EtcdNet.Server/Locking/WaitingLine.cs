@@ -49,19 +49,17 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
     {
         lease = await LeaseAsync(lease, call).ConfigureAwait(false);
         ByteString key = ByteString.CopyFrom([.. name.Span, (byte)'/', .. System.Text.Encoding.ASCII.GetBytes(Hex(lease))]);
-        Place? place = null;
+        Place place = await JoinAsync(name, key, lease, value, call).ConfigureAwait(false);
         bool holds = false;
-        _standings.Enter(key);
         try
         {
-            place = await JoinAsync(name, key, lease, value, call).ConfigureAwait(false);
             T answer = await wait(place).ConfigureAwait(false);
             holds = true;
             return answer;
         }
         finally
         {
-            if (_standings.Leave(key, place?.Revision ?? 0, holds) && !holds && place is not null && !keeps(place))
+            if (_standings.Leave(key, place.Revision, holds) && !holds && !keeps(place))
                 await LeaveAsync(place, call).ConfigureAwait(false);
         }
     }
@@ -142,6 +140,22 @@ internal sealed class WaitingLine(KvService kv, WatchService watch, LeaseService
     }
 
     private async ValueTask<Place> JoinAsync(ByteString name, ByteString key, long lease, ByteString value, CallContext call)
+    {
+        _standings.Enter(key);
+        try
+        {
+            Place place = await TakeAsync(name, key, lease, value, call).ConfigureAwait(false);
+            _standings.Settle(key, place.Revision);
+            return place;
+        }
+        catch
+        {
+            _standings.LeaveUnsettled(key);
+            throw;
+        }
+    }
+
+    private async ValueTask<Place> TakeAsync(ByteString name, ByteString key, long lease, ByteString value, CallContext call)
     {
         var txn = new TxnRequest();
         txn.Compare.Add(IsCreatedAt(key, 0));

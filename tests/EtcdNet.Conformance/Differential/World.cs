@@ -156,8 +156,8 @@ internal sealed class World : IAsyncDisposable
         }
 
         bool refusesAlone = replies[0].Status == GrpcStatus.PermissionDenied && replies[1].Status != GrpcStatus.PermissionDenied;
-        bool knowsOtherPassword = call.Rpc == "Authenticate" && (replies[0].Status == GrpcStatus.OK) != (replies[1].Status == GrpcStatus.OK);
-        if (refusesAlone || knowsOtherPassword)
+        bool knowsOtherUser = call.Rpc == "Authenticate" && replies[0].Status != replies[1].Status;
+        if (refusesAlone || knowsOtherUser)
             replies[0] = await AskOracleAgainAsync(call, replies[0]);
         Learn(call.Request, call.Rpc, replies);
         Outcome expected = Normal.Of(call.Rpc, call.Request, replies[0], Left.StandIns);
@@ -169,7 +169,7 @@ internal sealed class World : IAsyncDisposable
     }
 
     /// <summary>
-    /// etcd 3.5 sometimes judges by roles or a password that a user had a moment ago, until it commits its store. A refusal changes nothing, nor does a
+    /// etcd 3.5 sometimes judges by the user, its roles or its password as they were a moment ago, until it commits its store. A refusal changes nothing, nor does a
     /// token that nobody uses, so it can be asked again.
     /// </summary>
     private async Task<GrpcReply<byte[]>> AskOracleAgainAsync(CallPair call, GrpcReply<byte[]> reply)

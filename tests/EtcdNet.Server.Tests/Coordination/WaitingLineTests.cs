@@ -94,19 +94,35 @@ public sealed class WaitingLineTests : IAsyncLifetime, IAsyncDisposable
     {
         var standings = new Standings();
         ByteString key = ByteString.CopyFromUtf8("l/1");
-        for (int calls = 0; calls < 3; calls++)
-            standings.Enter(key);
+        Stand(7, 7, 7);
         Assert.False(standings.Leave(key, 7, holds: false));
         Assert.False(standings.Leave(key, 7, holds: true));
         Assert.False(standings.Leave(key, 7, holds: false));
         Assert.Equal(0, standings.Count);
-        standings.Enter(key);
-        standings.Enter(key);
+
+        // One that has lost its place, and another that has taken a new one.
+        Stand(7, 9);
         Assert.False(standings.Leave(key, 7, holds: true));
-        Assert.True(standings.Leave(key, 9, holds: false)); // another place by then
-        standings.Enter(key);
+        Assert.True(standings.Leave(key, 9, holds: false));
+        Stand(7, 9);
+        Assert.True(standings.Leave(key, 9, holds: false));
         Assert.True(standings.Leave(key, 7, holds: false));
+
+        // Who asks now may be told this place.
+        Stand(7);
+        standings.Enter(key);
+        Assert.False(standings.Leave(key, 7, holds: false));
+        standings.LeaveUnsettled(key);
         Assert.Equal(0, standings.Count);
+
+        void Stand(params long[] revisions)
+        {
+            foreach (long revision in revisions)
+            {
+                standings.Enter(key);
+                standings.Settle(key, revision);
+            }
+        }
     }
 
     [Fact]

@@ -112,15 +112,20 @@ internal sealed class WaitingCalls(World world, int client)
 
     private static bool Is(KeyValue kv, string key, string? value) => kv.Key.ToStringUtf8() == key && (value is null || kv.Value.ToStringUtf8() == value);
 
-    private async Task CancelAsync(Waiting one)
+    private async Task CancelAsync(Waiting left)
     {
-        world.Remember($"client {client} leaves {one.Call.Rpc} {one.Key}");
-        _waiting.Remove(one);
-        await one.Call.CancelAsync();
-        one.Call.Dispose();
-        await PollAsync(async side => !await HasAsync(side, one.Name, kv => kv.Key.ToStringUtf8() == one.Key), $"{one.Key} to go with its client");
+        // On etcd a place goes with the first call that leaves it, here with the last.
+        foreach (Waiting one in _waiting.Where(one => one.Key == left.Key).ToList())
+        {
+            world.Remember($"client {client} leaves {one.Call.Rpc} {one.Key}");
+            _waiting.Remove(one);
+            await one.Call.CancelAsync();
+            one.Call.Dispose();
+        }
+
+        await PollAsync(async side => !await HasAsync(side, left.Name, kv => kv.Key.ToStringUtf8() == left.Key), $"{left.Key} to go with its client");
         // The revision has moved; this tells the world.
-        await world.UnderAsync(client, one.Name + "/");
+        await world.UnderAsync(client, left.Name + "/");
     }
 
     private async Task UntilVisibleAsync(CallPair call, string name, string key, string? value)
